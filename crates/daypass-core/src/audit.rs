@@ -1,0 +1,135 @@
+//! What happened, as an auditor reads it: who, what, until when, and why not.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    access_token::Actor,
+    digest::Sha256,
+    names::{FileName, IndexName, ProjectName},
+};
+
+/// One line of the audit log. It holds digests of tokens, never tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEvent {
+    /// When.
+    pub time: Timestamp,
+    /// What.
+    pub kind: AuditKind,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Who, as the outside issuer knows them; `null` while nothing is proven.
+    pub actor: Option<Actor>,
+    /// The identity that was assumed or asked for, by name.
+    pub identity: Option<String>,
+    /// Why it was refused, in words.
+    pub reason: Option<String>,
+    /// The request this belongs to; the same in the server's log and in the answer's `x-request-id`.
+    pub request_id: String,
+    /// SHA-256 of the token involved: the access token, or the outside token of a refused exchange.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub token_sha256: Option<Sha256>,
+    /// SHA-256 of the outside token that was exchanged.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub subject_token_sha256: Option<Sha256>,
+    /// The access token's `jti`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub token_id: Option<String>,
+    /// Until when the access token is good.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub expires_at: Option<Timestamp>,
+    /// The index.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub index: Option<IndexName>,
+    /// The project.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub project: Option<ProjectName>,
+    /// The file.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub file: Option<FileName>,
+    /// The address of the peer that asked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub source: Option<String>,
+    /// The `User-Agent` it sent, cut to 200 characters.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub user_agent: Option<String>,
+}
+
+impl AuditEvent {
+    /// An event with nothing but its kind; fill in what is known with `..`.
+    pub fn new(time: Timestamp, kind: AuditKind, outcome: Outcome, request_id: impl Into<String>) -> Self {
+        Self {
+            time,
+            kind,
+            outcome,
+            actor: None,
+            identity: None,
+            reason: None,
+            request_id: request_id.into(),
+            token_sha256: None,
+            subject_token_sha256: None,
+            token_id: None,
+            expires_at: None,
+            index: None,
+            project: None,
+            file: None,
+            source: None,
+            user_agent: None,
+        }
+    }
+}
+
+/// What kind of thing happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum AuditKind {
+    /// An outside token was exchanged for an access token.
+    #[serde(rename = "token.exchanged")]
+    TokenExchanged,
+    /// An exchange was refused.
+    #[serde(rename = "token.refused")]
+    TokenRefused,
+    /// An access token was revoked.
+    #[serde(rename = "token.revoked")]
+    TokenRevoked,
+    /// A file was handed out.
+    #[serde(rename = "file.downloaded")]
+    FileDownloaded,
+    /// A proven caller asked for what its grants do not cover.
+    #[serde(rename = "access.denied")]
+    AccessDenied,
+    /// A file was put into an index.
+    #[serde(rename = "file.imported")]
+    FileImported,
+    /// A signing key was made.
+    #[serde(rename = "key.created")]
+    KeyCreated,
+    /// The policy was read, at start or because it changed.
+    #[serde(rename = "policy.loaded")]
+    PolicyLoaded,
+}
+
+impl AuditKind {
+    /// The kind as it is written: `token.exchanged`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TokenExchanged => "token.exchanged",
+            Self::TokenRefused => "token.refused",
+            Self::TokenRevoked => "token.revoked",
+            Self::FileDownloaded => "file.downloaded",
+            Self::AccessDenied => "access.denied",
+            Self::FileImported => "file.imported",
+            Self::KeyCreated => "key.created",
+            Self::PolicyLoaded => "policy.loaded",
+        }
+    }
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// Done.
+    Success,
+    /// Denied by a rule.
+    Refused,
+}

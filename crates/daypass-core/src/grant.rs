@@ -1,0 +1,199 @@
+//! What may be done, on which index and projects.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::names::{IndexName, ProjectName};
+
+/// Something one may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Read pages and download files.
+    Pull,
+    /// Upload files.
+    Push,
+    /// Yank and un-yank releases (PEP 592).
+    Yank,
+    /// Administer: read the audit log, change identities.
+    Admin,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pull => "pull",
+            Self::Push => "push",
+            Self::Yank => "yank",
+            Self::Admin => "admin",
+        })
+    }
+}
+
+/// Which projects a grant is about: `*` for all, `acme-hello` for one, `acme-*` for a family.
+///
+/// A `*` stands for any run of characters, also none. The literal parts are normalized as PEP 503 says, so
+/// `Acme_*` and `acme-*` are the same pattern.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProjectPattern(Box<str>);
+
+/// A text is not a [`ProjectPattern`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a project pattern: use a project name, where `*` stands for any run of characters")]
+pub struct InvalidProjectPattern(String);
+
+impl ProjectPattern {
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether `project` is meant.
+    pub fn matches(&self, project: &ProjectName) -> bool {
+        matches_from(self.0.as_bytes(), project.as_str().as_bytes())
+    }
+}
+
+/// Linear in pattern × name: on a mismatch only the *last* star is widened (the classic two-pointer walk).
+fn matches_from(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut p, mut n) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while n < name.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, n));
+                p += 1;
+            }
+            Some(byte) if Some(byte) == name.get(n) => {
+                p += 1;
+                n += 1;
+            }
+            _ => match star {
+                Some((at, taken)) => {
+                    star = Some((at, taken + 1));
+                    p = at + 1;
+                    n = taken + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern.iter().skip(p).all(|byte| *byte == b'*')
+}
+
+impl std::str::FromStr for ProjectPattern {
+    type Err = InvalidProjectPattern;
+
+    fn from_str(text: &str) -> Result<Self, InvalidProjectPattern> {
+        let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'*');
+        if text.is_empty() || text.len() > 128 || !text.bytes().all(good) {
+            return Err(InvalidProjectPattern(text.chars().take(80).flat_map(char::escape_debug).collect()));
+        }
+        let mut normalized = String::with_capacity(text.len());
+        for char in text.chars() {
+            match char {
+                '-' | '_' | '.' if normalized.ends_with('-') => {}
+                '-' | '_' | '.' => normalized.push('-'),
+                other => normalized.push(other.to_ascii_lowercase()),
+            }
+        }
+        Ok(Self(normalized.into()))
+    }
+}
+
+impl Serialize for ProjectPattern {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for ProjectPattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+/// One permission: these actions, on these projects of this index.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// The index.
+    pub index: IndexName,
+    /// Any of these projects.
+    pub projects: Vec<ProjectPattern>,
+    /// Any of these actions.
+    pub actions: Vec<Action>,
+}
+
+impl Grant {
+    /// Whether this grant lets its holder do `action` on `project` of `index`.
+    pub fn allows(&self, index: &IndexName, project: &ProjectName, action: Action) -> bool {
+        self.allows_on_index(index, action) && self.projects.iter().any(|pattern| pattern.matches(project))
+    }
+
+    /// Whether this grant lets its holder do `action` on `index` at all, whatever the project.
+    pub fn allows_on_index(&self, index: &IndexName, action: Action) -> bool {
+        self.index == *index && self.actions.contains(&action)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(pattern: &str, name: &str) -> bool {
+        pattern.parse::<ProjectPattern>().unwrap().matches(&name.parse().unwrap())
+    }
+
+    #[test]
+    fn patterns_match_the_whole_name() {
+        for (pattern, name) in [
+            ("*", "x"),
+            ("acme-*", "acme-hello"),
+            ("Acme_*", "acme-hello"),
+            ("*-x", "a-x"),
+            ("a*b*c", "a-b-b-c"),
+            ("a", "A"),
+        ] {
+            assert!(matches(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [
+            ("acme", "acme-hello"),
+            ("acme-*", "acme"),
+            ("acme-*", "evil-acme-x"),
+            ("*-x", "a-xy"),
+            ("a*b", "a-b-c"),
+            ("a.c", "abc"),
+        ] {
+            assert!(!matches(pattern, name), "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn a_hostile_pattern_costs_no_time() {
+        assert!(!matches(&"*a".repeat(60), &"a".repeat(50)));
+    }
+
+    #[test]
+    fn bad_patterns_are_refused() {
+        for text in ["", "a/b", "a b", "a?", "[a]", &"a".repeat(129)] {
+            assert!(text.parse::<ProjectPattern>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_grant_is_for_its_index_projects_and_actions_only() {
+        let grant = Grant {
+            index: "python".parse().unwrap(),
+            projects: vec!["acme-*".parse().unwrap()],
+            actions: vec![Action::Pull],
+        };
+        let (python, other) = ("python".parse().unwrap(), "other".parse().unwrap());
+        let (ours, theirs) = ("acme-hello".parse().unwrap(), "requests".parse().unwrap());
+        assert!(grant.allows(&python, &ours, Action::Pull));
+        assert!(!grant.allows(&python, &theirs, Action::Pull));
+        assert!(!grant.allows(&other, &ours, Action::Pull));
+        assert!(!grant.allows(&python, &ours, Action::Push));
+    }
+}
