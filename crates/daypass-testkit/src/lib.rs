@@ -1,1 +1,5 @@
-//! testkit
+//! The outside world, faked.
+
+pub mod oidc;
+pub mod upstream;
+pub mod wheel;
