@@ -1,0 +1,113 @@
+//! What the journeys need from outside: pip in several versions, uv, keyring with our wheel, and wheels to install
+//! them from without a network.
+//!
+//! Made once, kept in `tools/stage` under the target folder, and told to the tests as one JSON file.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result};
+use serde_json::json;
+
+use crate::{
+    command::run,
+    say::complain,
+    system,
+    tools::{self, KEYRING, Python, UV},
+    workspace::{Profile, Workspace},
+};
+
+/// The oldest that is supported, one of each year since, and whatever is newest.
+const PIPS: [(&str, &str); 4] =
+    [("23.2.1", "pip==23.2.1"), ("24.0", "pip==24.0"), ("25.3", "pip==25.3"), ("newest", "pip")];
+
+/// Prepares all of it; the path of the JSON file.
+pub(super) fn prepare(workspace: &Workspace) -> Result<PathBuf> {
+    let python = Python::find()?;
+    let folder = workspace.tools().join("stage");
+    fs::create_dir_all(&folder)?;
+    let wheelhouse = wheelhouse(&python, &folder)?;
+    let mut pips = serde_json::Map::new();
+    for (name, requirement) in PIPS {
+        pips.insert(name.to_owned(), json!(pip(&python, &folder, name, requirement)?));
+    }
+    let uv = tools::environment(workspace, "uv", &[UV])?.join("uv");
+    let wheel = tools::only_file(&workspace.wheels(Profile::Dev), "keyrings_daypass-", ".whl")
+        .context("run `cargo xtask test --only build` first")?;
+    let client = client(&python, &folder, &wheelhouse, &wheel)?;
+    let told = folder.join("stage.json");
+    let content = json!({
+        "python": python.path(),
+        "pips": pips,
+        "uv": uv,
+        "wheelhouse": wheelhouse,
+        "wheel": wheel,
+        "client": client,
+        "faketime": faketime()?,
+    });
+    fs::write(&told, serde_json::to_vec_pretty(&content)?)?;
+    Ok(told)
+}
+
+/// keyring and what it needs, as files.
+fn wheelhouse(python: &Python, folder: &Path) -> Result<PathBuf> {
+    let wheelhouse = folder.join("wheelhouse");
+    if wheelhouse.join(KEYRING).exists() {
+        return Ok(wheelhouse);
+    }
+    complain("downloading keyring for the journeys");
+    run(python
+        .command()
+        .args(["-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--dest"])
+        .arg(&wheelhouse)
+        .arg(KEYRING))?;
+    fs::write(wheelhouse.join(KEYRING), "")?;
+    Ok(wheelhouse)
+}
+
+/// One pip, as a folder to put into a new environment's `site-packages`.
+fn pip(python: &Python, folder: &Path, name: &str, requirement: &str) -> Result<PathBuf> {
+    let pip = folder.join(format!("pip-{name}"));
+    if !pip.join("pip").exists() {
+        complain(format_args!("installing pip {name} for the journeys"));
+        run(python
+            .command()
+            .args(["-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-deps", "--target"])
+            .arg(&pip)
+            .arg(requirement)
+            .env_remove("PYTHONDONTWRITEBYTECODE"))?;
+    }
+    Ok(pip)
+}
+
+/// The environment whose `keyring` pip and uv find on `PATH`: pip refuses the one of its own environment.
+fn client(python: &Python, folder: &Path, wheelhouse: &Path, wheel: &Path) -> Result<PathBuf> {
+    let client = folder.join("client");
+    let stamp = client.join("wheel.sha");
+    let bytes = fs::read(wheel)?;
+    if fs::read(&stamp).is_ok_and(|installed| installed == bytes) {
+        return Ok(client);
+    }
+    python.bare_venv(&client)?;
+    run(python.pip(&client).args(["install", "--quiet", "--no-index", "--find-links"]).arg(wheelhouse).arg(wheel))
+        .context("the wheel cannot be installed beside keyring")?;
+    fs::write(&stamp, bytes)?;
+    Ok(client)
+}
+
+/// The library that gives a process another clock.
+fn faketime() -> Result<PathBuf> {
+    let find = || {
+        let folders = fs::read_dir("/usr/lib").ok()?;
+        let inside = folders.flatten().map(|entry| entry.path().join("faketime/libfaketime.so.1"));
+        let mut candidates = inside.chain([PathBuf::from("/usr/lib/faketime/libfaketime.so.1")]);
+        candidates.find(|path| path.is_file())
+    };
+    if let Some(found) = find() {
+        return Ok(found);
+    }
+    system::install("libfaketime")?;
+    find().context("the package `libfaketime` brought no library")
+}
