@@ -1,1 +1,43 @@
-//! issuer
+//! Turns proof of who you are into an access token.
+//!
+//! This crate is the only holder of the private signing key: no other crate can name `SigningKey`'s private half,
+//! because no crate but the server binary depends on this one.
+//!
+//! What is *not* here: packages, sockets, configuration files, the rules themselves (they are pure functions in
+//! `daypass_core`), the verification of signatures (`daypass_oidc`).
+//!
+//! | module | idea |
+//! |---|---|
+//! | `issuer` | the front door: what an issuer needs, and its router |
+//! | `signing_key` | the keys we sign with: made, sealed, opened, used |
+//! | `key_encryption` | what signing keys are sealed under while they are stored |
+//! | `key_ring` | which keys are in use now, followed from the store |
+//! | `trust` | the policy in force and the outside issuers' keys |
+//! | `token_endpoint` | `POST /oauth/token` |
+//! | `exchange` | RFC 8693: prove, decide, record, then hand out |
+//! | `revocation` | `POST /oauth/revoke` (RFC 7009) |
+//! | `discovery` | the well-known documents |
+//! | `audit_api` | `GET /api/v1/audit` |
+//! | `form` | request parameters, each at most once |
+//! | `refusals` | how many refusals one peer may cause |
+//! | `error` | what can go wrong, and the one place where it becomes an HTTP answer |
+
+mod audit_api;
+mod caller;
+mod discovery;
+mod error;
+mod exchange;
+mod form;
+mod issuer;
+mod key_encryption;
+mod key_ring;
+mod refusals;
+mod revocation;
+mod signing_key;
+mod token_endpoint;
+mod trust;
+
+pub use error::IssuerError;
+pub use issuer::{Issuer, IssuerOptions};
+pub use key_encryption::{InvalidKeyEncryptionKey, KeyEncryptionKey};
+pub use trust::LoadedPolicy;

@@ -1,0 +1,115 @@
+//! `GET /api/v1/audit`: the audit log, for whoever holds the `admin` action.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Query, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use daypass_core::{Timestamp, access_token::AccessTokenClaims, grant::Action};
+use daypass_oidc::verify::{ExpectedAccess, verify_access_token};
+use daypass_store::{AuditQuery, StoreError};
+use serde::Deserialize;
+
+use crate::issuer::Parts;
+
+/// The most events one answer holds; the rest is asked for with `after`.
+const MOST_EVENTS: u32 = 10_000;
+
+/// What part of the log is wanted.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    /// Events at or after this instant (RFC 3339).
+    since: Option<Timestamp>,
+    /// Events before this instant (RFC 3339).
+    until: Option<Timestamp>,
+    /// Events after this position, as the `x-daypass-last` header of the answer before gave it.
+    after: Option<i64>,
+    /// At most so many.
+    limit: Option<u32>,
+}
+
+/// Answers with one JSON object per line, oldest first.
+pub(crate) async fn get(
+    State(parts): State<Arc<Parts>>,
+    headers: HeaderMap,
+    wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
+) -> Response {
+    match authorize(&parts, &headers).await {
+        Ok(()) => {}
+        Err(answer) => return answer,
+    }
+    let Ok(Query(wanted)) = wanted else {
+        return problem(StatusCode::BAD_REQUEST, "the query is not understood: use `since`, `until`, `after`, `limit`");
+    };
+    let query = AuditQuery {
+        since: wanted.since,
+        until: wanted.until,
+        after_seq: wanted.after,
+        limit: wanted.limit.unwrap_or(MOST_EVENTS).min(MOST_EVENTS),
+    };
+    let rows = match parts.store.audit(&query).await {
+        Ok(rows) => rows,
+        Err(error) => return unavailable(&error),
+    };
+    let mut lines = String::new();
+    for row in &rows {
+        if let Ok(line) = serde_json::to_string(&row.event) {
+            lines.push_str(&line);
+            lines.push('\n');
+        }
+    }
+    let mut response = ([(header::CONTENT_TYPE, "application/jsonl"), (header::CACHE_CONTROL, "no-store")], lines).into_response();
+    if let Some(last) = rows.last() {
+        response.headers_mut().insert("x-daypass-last", HeaderValue::from(last.seq));
+    }
+    response
+}
+
+/// Lets through a live access token whose identity still has the `admin` action.
+async fn authorize(parts: &Parts, headers: &HeaderMap) -> Result<(), Response> {
+    let raw = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let raw = raw.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(unauthorized)?;
+    let url = parts.public_url.as_str();
+    let expected = ExpectedAccess { issuer: url, audience: url, now: parts.clock.now() };
+    let claims = verify_access_token(raw, &expected, &parts.keys.public().load()).map_err(|_| unauthorized())?;
+    let revoked = parts.store.revocations_after(0).await.map_err(|error| unavailable(&error))?;
+    if revoked.iter().any(|row| row.revocation.token_id == claims.jti) {
+        return Err(unauthorized());
+    }
+    if is_administrator(parts, &claims) {
+        Ok(())
+    } else {
+        Err(problem(StatusCode::FORBIDDEN, "reading the audit log needs a grant with the action `admin`"))
+    }
+}
+
+/// Both the token and the identity as it is now must have the action: a withdrawn rule bites at once.
+fn is_administrator(parts: &Parts, claims: &AccessTokenClaims) -> bool {
+    let trust = parts.trust.in_force();
+    let identity = trust.policy.identities().iter().find(|identity| identity.id.to_string() == claims.sub);
+    let admin = |grants: &[daypass_core::grant::Grant]| grants.iter().any(|grant| grant.actions.contains(&Action::Admin));
+    admin(&claims.grants) && identity.is_some_and(|identity| admin(&identity.grants))
+}
+
+fn unauthorized() -> Response {
+    let mut response = problem(StatusCode::UNAUTHORIZED, "send a valid access token as a Bearer credential");
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"daypass\""));
+    response
+}
+
+fn unavailable(error: &StoreError) -> Response {
+    tracing::error!(%error, "could not read the audit log");
+    let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, "the audit log cannot be read now; try again");
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    response
+}
+
+/// RFC 9457.
+fn problem(status: StatusCode, detail: &str) -> Response {
+    let title = status.canonical_reason().unwrap_or_default();
+    let body = serde_json::json!({"title": title, "status": status.as_u16(), "detail": detail}).to_string();
+    (status, [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")], body).into_response()
+}

@@ -1,0 +1,67 @@
+//! The well-known documents: who we are and by which keys we are known.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use daypass_core::digest::Sha256;
+use serde_json::json;
+
+use crate::{issuer::Parts, token_endpoint::TOKEN_EXCHANGE};
+
+/// How long others may keep these documents, in seconds. Keys are published longer than this before they sign.
+const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=300");
+
+/// RFC 8414 §2 and OpenID Connect Discovery 1.0 §3: one document under both names.
+pub(crate) async fn authorization_server(State(parts): State<Arc<Parts>>, headers: HeaderMap) -> Response {
+    let url = &parts.public_url;
+    let document = json!({
+        "issuer": url,
+        "token_endpoint": url.join("/oauth/token"),
+        "revocation_endpoint": url.join("/oauth/revoke"),
+        "jwks_uri": url.join("/.well-known/jwks.json"),
+        "grant_types_supported": [TOKEN_EXCHANGE],
+        "response_types_supported": [],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["ES256"],
+        "token_endpoint_auth_methods_supported": ["none"],
+        "revocation_endpoint_auth_methods_supported": ["none"],
+    });
+    cacheable(&headers, document.to_string())
+}
+
+/// RFC 9728 §2: which issuer guards this index.
+pub(crate) async fn protected_resource(State(parts): State<Arc<Parts>>, headers: HeaderMap) -> Response {
+    let url = &parts.public_url;
+    let document = json!({
+        "resource": url,
+        "authorization_servers": [url],
+        "bearer_methods_supported": ["header"],
+    });
+    cacheable(&headers, document.to_string())
+}
+
+/// RFC 7517 §5.
+pub(crate) async fn jwks(State(parts): State<Arc<Parts>>, headers: HeaderMap) -> Response {
+    cacheable(&headers, parts.keys.jwks())
+}
+
+/// A JSON document with its entity tag, or 304 for whoever has it (RFC 9110 §13.1.2).
+fn cacheable(request: &HeaderMap, body: String) -> Response {
+    let etag = format!("\"{}\"", Sha256::of(&body));
+    let known = request.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    let fresh = known.is_some_and(|tags| tags.split(',').any(|tag| tag.trim().trim_start_matches("W/") == etag));
+    let status = if fresh { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+    let body = if fresh { String::new() } else { body };
+    let mut response = (status, body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CACHE_CONTROL, CACHE_CONTROL);
+    if let Ok(etag) = HeaderValue::from_str(&etag) {
+        headers.insert(header::ETAG, etag);
+    }
+    response
+}

@@ -1,0 +1,264 @@
+//! Token exchange (RFC 8693): prove, decide, record, and only then hand out.
+
+use daypass_core::{
+    SignedDuration, Timestamp,
+    access_token::{AccessTokenClaims, Actor},
+    audit::{AuditEvent, AuditKind, Outcome},
+    decide::{Ask, Denied, Permit, decide},
+    digest::Sha256,
+    secret::Secret,
+};
+use daypass_oidc::verify::{self, ExpectedOutside, Proven, Refused};
+use daypass_store::{Spend, SpentProof};
+use uuid::Uuid;
+
+use crate::{
+    caller::Caller,
+    error::OAuthError,
+    form::Form,
+    issuer::Parts,
+    trust::{InForce, Trusted},
+};
+
+/// RFC 8693 §3: the one kind of token that is issued.
+pub(crate) const ACCESS_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
+
+/// RFC 8693 §3: the kinds of outside token that are understood. For both, the token is a signed JWT.
+const SUBJECT_TOKEN_TYPES: [&str; 2] =
+    ["urn:ietf:params:oauth:token-type:jwt", "urn:ietf:params:oauth:token-type:id_token"];
+
+/// The client of an exchange that does not name one: the command line is the public client of this server.
+const DEFAULT_CLIENT: &str = "daypass-cli";
+
+/// What was issued.
+pub(crate) struct Issued {
+    pub(crate) access_token: Secret,
+    pub(crate) expires_in: i64,
+    pub(crate) identity: String,
+}
+
+/// Why a request was refused: what the caller is told, and what the auditor reads.
+pub(crate) struct Refusal {
+    pub(crate) answer: OAuthError,
+    pub(crate) code: &'static str,
+    reason: String,
+    actor: Option<Actor>,
+    identity: Option<String>,
+    token_sha256: Option<Sha256>,
+    /// Whether the audit event is already written (it was, in the transaction that found the proof spent).
+    pub(crate) recorded: bool,
+}
+
+impl Refusal {
+    pub(crate) fn new(answer: OAuthError, code: &'static str) -> Self {
+        let reason = answer.description.clone();
+        Self { answer, code, reason, actor: None, identity: None, token_sha256: None, recorded: false }
+    }
+
+    /// Completes the audit event of this refusal.
+    pub(crate) fn describe(&self, event: &mut AuditEvent) {
+        event.reason = Some(format!("{}: {}", self.code, self.reason));
+        event.actor.clone_from(&self.actor);
+        event.identity.clone_from(&self.identity);
+        event.token_sha256 = self.token_sha256;
+    }
+}
+
+/// What the request asks for, before anything of it is believed.
+struct Wanted<'a> {
+    outside_token: &'a str,
+    token_sha256: Sha256,
+    identity: Option<&'a str>,
+    client_id: &'a str,
+}
+
+/// Exchanges an outside token for an access token.
+pub(crate) async fn exchange(parts: &Parts, caller: &Caller, form: &Form) -> Result<Issued, Refusal> {
+    let wanted = parse(parts, form)?;
+    let trust = parts.trust.in_force();
+    let now = parts.clock.now();
+    let (trusted, proven) = prove(parts, &trust, &wanted, now).await?;
+    let actor = Actor {
+        iss: proven.claims.issuer().to_owned(),
+        sub: proven.claims.subject().unwrap_or_default().to_owned(),
+    };
+    let ask = Ask { issuer: &trusted.issuer.name, claims: &proven.claims, identity: wanted.identity };
+    let permit = decide(&ask, &trust.policy).map_err(|denied| refuse_denied(&denied, &wanted, &actor))?;
+    hand_out(parts, caller, &wanted, &proven, permit, actor, now).await
+}
+
+fn parse<'a>(parts: &Parts, form: &'a Form) -> Result<Wanted<'a>, Refusal> {
+    let malformed = |answer| Refusal::new(answer, "malformed_request");
+    let outside_token = form.require("subject_token").map_err(malformed)?;
+    let token_sha256 = Sha256::of(outside_token);
+    let refuse = |answer: OAuthError, code| Refusal { token_sha256: Some(token_sha256), ..Refusal::new(answer, code) };
+
+    let subject_token_type = form.require("subject_token_type").map_err(malformed)?;
+    if !SUBJECT_TOKEN_TYPES.contains(&subject_token_type) {
+        let description = format!("use the subject_token_type `{}`", SUBJECT_TOKEN_TYPES.join("` or `"));
+        return Err(refuse(OAuthError::invalid_request(description), "malformed_request"));
+    }
+    if form.find("requested_token_type").is_some_and(|kind| kind != ACCESS_TOKEN_TYPE) {
+        let description = format!("only `{ACCESS_TOKEN_TYPE}` can be requested");
+        return Err(refuse(OAuthError::invalid_request(description), "malformed_request"));
+    }
+    if form.find("actor_token").is_some() {
+        let description = "`actor_token` is not supported; leave it out";
+        return Err(refuse(OAuthError::invalid_request(description), "malformed_request"));
+    }
+    if form.find("scope").is_some() {
+        let description = "`scope` is not supported; name an `identity` instead";
+        return Err(refuse(OAuthError::bad_request("invalid_scope", description), "invalid_scope"));
+    }
+    let target = ["audience", "resource"].into_iter().filter_map(|name| form.find(name));
+    if target.into_iter().any(|target| target.trim_end_matches('/') != parts.public_url.as_str()) {
+        let description = format!("access tokens of this server are for `{}` only", parts.public_url);
+        return Err(refuse(OAuthError::bad_request("invalid_target", description), "invalid_target"));
+    }
+    let client_id = form.find("client_id").unwrap_or(DEFAULT_CLIENT);
+    if client_id.len() > 128 || !client_id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(refuse(OAuthError::invalid_request("the client_id is not printable"), "malformed_request"));
+    }
+    Ok(Wanted { outside_token, token_sha256, identity: form.find("identity"), client_id })
+}
+
+/// Finds the one issuer whose key may verify the token, and verifies it.
+async fn prove<'t>(
+    parts: &Parts,
+    trust: &'t InForce,
+    wanted: &Wanted<'_>,
+    now: Timestamp,
+) -> Result<(&'t Trusted, Proven), Refusal> {
+    let refuse = |refused: &Refused| refuse_unproven(parts, wanted, refused.code(), &refused.to_string(), refused);
+    let unverified = verify::peek(wanted.outside_token).map_err(|refused| refuse(&refused))?;
+    let Some(trusted) = trust.find(&unverified.iss) else {
+        let reason = "the token's issuer is not registered";
+        return Err(refuse_stranger(wanted, "issuer_unknown", reason));
+    };
+    let keys = trusted.keys.for_kid(unverified.kid.as_deref()).await.map_err(|error| {
+        tracing::warn!(issuer = %trusted.issuer.name, %error, "the keys of an issuer cannot be had");
+        let mut answer = OAuthError::unavailable();
+        "the keys of the token's issuer cannot be fetched now; try again in a few seconds"
+            .clone_into(&mut answer.description);
+        Refusal {
+            reason: error.to_string(),
+            token_sha256: Some(wanted.token_sha256),
+            ..Refusal::new(answer, "issuer_keys_unavailable")
+        }
+    })?;
+    let own = [parts.public_url.as_str().into()];
+    let audiences = if trusted.issuer.audiences.is_empty() { &own[..] } else { &trusted.issuer.audiences };
+    let expected = ExpectedOutside { issuer_url: &trusted.issuer.url, audiences, now };
+    let proven =
+        verify::verify_outside_token(wanted.outside_token, &expected, &keys).map_err(|refused| refuse(&refused))?;
+    Ok((trusted, proven))
+}
+
+/// A stranger learns nothing but that it was refused; whoever holds a token with a good signature is told what is
+/// wrong with it.
+fn refuse_unproven(parts: &Parts, wanted: &Wanted<'_>, code: &'static str, reason: &str, refused: &Refused) -> Refusal {
+    if !refused.is_after_proof() {
+        return refuse_stranger(wanted, code, reason);
+    }
+    let advice = match code {
+        "wrong_audience" => format!("; request it for the audience `{}`", parts.public_url),
+        _ => String::new(),
+    };
+    let answer = OAuthError::invalid_request(format!("{reason}{advice}"));
+    Refusal { reason: reason.to_owned(), token_sha256: Some(wanted.token_sha256), ..Refusal::new(answer, code) }
+}
+
+fn refuse_stranger(wanted: &Wanted<'_>, code: &'static str, reason: &str) -> Refusal {
+    let answer = OAuthError::invalid_request(
+        "the subject token was not accepted; the operator finds the reason in the audit log under this request's id",
+    );
+    Refusal {
+        reason: reason.to_owned(),
+        token_sha256: Some(wanted.token_sha256),
+        identity: wanted.identity.map(|name| name.chars().take(128).flat_map(char::escape_debug).collect()),
+        ..Refusal::new(answer, code)
+    }
+}
+
+/// The token is genuine: its holder is told which claim differed, never what was expected.
+fn refuse_denied(denied: &Denied, wanted: &Wanted<'_>, actor: &Actor) -> Refusal {
+    let advice = match denied {
+        Denied::NoSuchIdentity(_) | Denied::ClaimsDiffer { .. } | Denied::NoneMatches => {
+            "; ask whoever runs this server to compare the identity's rule with the job's claims"
+        }
+        Denied::SeveralMatch(_) => "; pass `identity`",
+    };
+    Refusal {
+        reason: denied.to_string(),
+        actor: Some(actor.clone()),
+        identity: wanted.identity.map(|name| name.chars().take(128).flat_map(char::escape_debug).collect()),
+        token_sha256: Some(wanted.token_sha256),
+        ..Refusal::new(OAuthError::invalid_request(format!("{denied}{advice}")), denied.code())
+    }
+}
+
+/// Signs, records the proof as spent together with the audit event, and hands out only what is durable.
+async fn hand_out(
+    parts: &Parts,
+    caller: &Caller,
+    wanted: &Wanted<'_>,
+    proven: &Proven,
+    permit: Permit,
+    actor: Actor,
+    now: Timestamp,
+) -> Result<Issued, Refusal> {
+    let not_now = |code| Refusal::new(OAuthError::unavailable(), code);
+    let identity = permit.identity.to_string();
+    let expires_in = permit.ttl.as_secs();
+    let issued_at = now.as_second();
+    let claims = AccessTokenClaims {
+        iss: parts.public_url.to_string(),
+        sub: permit.identity_id.to_string(),
+        aud: parts.public_url.to_string(),
+        exp: issued_at + expires_in,
+        iat: issued_at,
+        nbf: issued_at,
+        jti: Uuid::new_v4().simple().to_string(),
+        client_id: wanted.client_id.to_owned(),
+        identity: permit.identity,
+        grants: permit.grants,
+        act: actor.clone(),
+    };
+    let access_token = parts.keys.sign(&claims).map_err(|error| {
+        tracing::error!(request_id = %caller.context.id, %error, "could not sign");
+        not_now("signing_failed")
+    })?;
+
+    let mut granted = caller.event(now, AuditKind::TokenExchanged, Outcome::Success);
+    granted.actor = Some(actor.clone());
+    granted.identity = Some(identity.clone());
+    granted.token_sha256 = Some(Sha256::of(access_token.expose()));
+    granted.subject_token_sha256 = Some(wanted.token_sha256);
+    granted.token_id = Some(claims.jti);
+    granted.expires_at = now.checked_add(SignedDuration::from_secs(expires_in)).ok();
+
+    let mut refusal = Refusal::new(
+        OAuthError::invalid_request("this outside token was already exchanged once; request a fresh one from the CI"),
+        "replayed",
+    );
+    refusal.recorded = true;
+    refusal.actor = Some(actor);
+    refusal.identity = Some(identity.clone());
+    refusal.token_sha256 = Some(wanted.token_sha256);
+    let mut replayed = caller.event(now, AuditKind::TokenRefused, Outcome::Refused);
+    refusal.describe(&mut replayed);
+
+    let proof = SpentProof {
+        issuer: proven.claims.issuer().to_owned(),
+        proof: proven.replay_key.clone(),
+        until: proven.spend_until,
+    };
+    match parts.store.record_exchange(proof, granted, replayed).await {
+        Ok(Spend::First) => Ok(Issued { access_token, expires_in, identity }),
+        Ok(Spend::Replayed) => Err(refusal),
+        Err(error) => {
+            tracing::error!(request_id = %caller.context.id, %error, "could not record an exchange");
+            Err(not_now("not_recorded"))
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! `POST /oauth/revoke` (RFC 7009): whoever holds an access token may end it.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Bytes,
+    extract::{Request, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use axum::extract::FromRequest;
+use daypass_core::{
+    Timestamp,
+    audit::{AuditKind, Outcome},
+    digest::Sha256,
+};
+use daypass_oidc::verify::{ExpectedAccess, verify_access_token};
+use daypass_store::Revocation;
+
+use crate::{
+    caller::Caller,
+    error::{NO_STORE, OAuthError},
+    form::Form,
+    issuer::Parts,
+};
+
+/// Revokes an access token of ours. Anything else is answered the same (RFC 7009 §2.2): there is nothing to revoke.
+pub(crate) async fn post(State(parts): State<Arc<Parts>>, request: Request) -> Response {
+    let caller = Caller::of(request.extensions(), request.headers());
+    let headers = request.headers().clone();
+    let Ok(body) = Bytes::from_request(request, &()).await else {
+        return OAuthError::invalid_request("the request body is too large or did not arrive whole").into_response();
+    };
+    let form = match Form::parse(&headers, &body) {
+        Ok(form) => form,
+        Err(error) => return error.into_response(),
+    };
+    match form.require("token") {
+        Ok(raw) => revoke(&parts, &caller, raw).await,
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn revoke(parts: &Parts, caller: &Caller, raw: &str) -> Response {
+    let done = || (StatusCode::OK, NO_STORE, "{}").into_response();
+    let now = parts.clock.now();
+    let url = parts.public_url.as_str();
+    let expected = ExpectedAccess { issuer: url, audience: url, now };
+    let Ok(claims) = verify_access_token(raw, &expected, &parts.keys.public().load()) else {
+        return done();
+    };
+    let Ok(expires_at) = Timestamp::from_second(claims.exp) else { return done() };
+    let mut event = caller.event(now, AuditKind::TokenRevoked, Outcome::Success);
+    event.actor = Some(claims.act);
+    event.identity = Some(claims.identity.to_string());
+    event.token_sha256 = Some(Sha256::of(raw));
+    event.token_id = Some(claims.jti.clone());
+    let revocation = Revocation { token_id: claims.jti, expires_at };
+    match parts.store.revoke(revocation, event).await {
+        Ok(()) => done(),
+        Err(error) => {
+            tracing::error!(request_id = %caller.context.id, %error, "could not record a revocation");
+            OAuthError::unavailable().into_response()
+        }
+    }
+}

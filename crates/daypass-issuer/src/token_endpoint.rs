@@ -1,0 +1,99 @@
+//! `POST /oauth/token` (RFC 6749 §3.2): one door for every grant type.
+
+use std::sync::Arc;
+
+use axum::{
+    body::{Body, Bytes},
+    extract::{FromRequest, Request, State, rejection::BytesRejection},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+};
+use daypass_core::audit::{AuditKind, Outcome};
+use serde_json::json;
+
+use crate::{
+    caller::Caller,
+    error::{NO_STORE, OAuthError},
+    exchange::{self, Issued, Refusal},
+    form::Form,
+    issuer::Parts,
+    refusals::WINDOW_SECONDS,
+};
+
+/// RFC 8693 §2.1.
+pub(crate) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+
+/// Answers with an access token, or with an RFC 6749 error after the refusal has been recorded.
+pub(crate) async fn post(State(parts): State<Arc<Parts>>, request: Request) -> Response {
+    let caller = Caller::of(request.extensions(), request.headers());
+    if parts.refusals.exhausted(caller.context.peer) {
+        return OAuthError::slow_down(WINDOW_SECONDS).into_response();
+    }
+    let refusal = match read(request).await {
+        Ok((headers, body)) => match grant(&parts, &caller, &headers, &body).await {
+            Ok(issued) => return answer(&issued),
+            Err(refusal) => refusal,
+        },
+        Err(refusal) => refusal,
+    };
+    refuse(&parts, &caller, refusal).await.into_response()
+}
+
+async fn read(request: Request<Body>) -> Result<(HeaderMap, Bytes), Refusal> {
+    let headers = request.headers().clone();
+    match Bytes::from_request(request, &()).await {
+        Ok(body) => Ok((headers, body)),
+        Err(BytesRejection::FailedToBufferBody(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            let mut answer = OAuthError::invalid_request("the request body is too large");
+            answer.status = StatusCode::PAYLOAD_TOO_LARGE;
+            Err(Refusal::new(answer, "body_too_large"))
+        }
+        Err(_) => Err(Refusal::new(OAuthError::invalid_request("the request body did not arrive whole"), "body_broken")),
+    }
+}
+
+async fn grant(parts: &Parts, caller: &Caller, headers: &HeaderMap, body: &[u8]) -> Result<Issued, Refusal> {
+    let malformed = |answer| Refusal::new(answer, "malformed_request");
+    let form = Form::parse(headers, body).map_err(malformed)?;
+    match form.require("grant_type").map_err(malformed)? {
+        TOKEN_EXCHANGE => exchange::exchange(parts, caller, &form).await,
+        _ => Err(Refusal::new(
+            OAuthError::bad_request("unsupported_grant_type", format!("use the grant type `{TOKEN_EXCHANGE}`")),
+            "unsupported_grant_type",
+        )),
+    }
+}
+
+fn answer(issued: &Issued) -> Response {
+    // RFC 8693 §2.2.1.
+    let body = json!({
+        "access_token": issued.access_token.expose(),
+        "issued_token_type": exchange::ACCESS_TOKEN_TYPE,
+        "token_type": "Bearer",
+        "expires_in": issued.expires_in,
+        "identity": issued.identity,
+    });
+    (StatusCode::OK, NO_STORE, body.to_string()).into_response()
+}
+
+/// Records the refusal; only then is it said. What cannot be recorded is answered as "not now".
+async fn refuse(parts: &Parts, caller: &Caller, refusal: Refusal) -> OAuthError {
+    parts.refusals.count(caller.context.peer);
+    if refusal.recorded {
+        return refusal.answer;
+    }
+    let mut event = caller.event(parts.clock.now(), AuditKind::TokenRefused, Outcome::Refused);
+    refusal.describe(&mut event);
+    tracing::info!(
+        request_id = %caller.context.id, code = refusal.code, reason = event.reason, identity = event.identity,
+        "refused a token request",
+    );
+    match parts.store.record(event).await {
+        Ok(()) => refusal.answer,
+        Err(error) => {
+            tracing::error!(request_id = %caller.context.id, %error, "could not record a refusal");
+            OAuthError::unavailable()
+        }
+    }
+}
+

@@ -1,0 +1,98 @@
+//! The policy in force and the outside issuers' keys.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use arc_swap::ArcSwap;
+use daypass_core::{
+    clock::Clock,
+    issuer::{KeySource, TrustedIssuer},
+    names::IssuerName,
+    policy::Policy,
+};
+use daypass_oidc::{issuer_keys::IssuerKeys, jwks::KeySet};
+
+use crate::error::IssuerError;
+
+/// A policy together with the key files it names, read by whoever may touch files.
+#[derive(Debug, Clone, Default)]
+pub struct LoadedPolicy {
+    /// The policy.
+    pub policy: Arc<Policy>,
+    /// The contents of the key files, by issuer.
+    pub key_files: BTreeMap<IssuerName, KeySet>,
+}
+
+/// Whom we trust now. Replaced as a whole, so that a decision never mixes two policies.
+pub(crate) struct Trust {
+    now: ArcSwap<InForce>,
+    clock: Arc<dyn Clock>,
+    allow_loopback_issuers: bool,
+}
+
+/// One policy and the keys that go with it.
+pub(crate) struct InForce {
+    pub(crate) policy: Arc<Policy>,
+    /// By `iss`: the only issuers that are ever looked at or asked for keys.
+    by_url: HashMap<Box<str>, Trusted>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Trusted {
+    pub(crate) issuer: TrustedIssuer,
+    pub(crate) keys: Arc<IssuerKeys>,
+}
+
+impl Trust {
+    pub(crate) fn new(
+        loaded: LoadedPolicy,
+        clock: Arc<dyn Clock>,
+        allow_loopback_issuers: bool,
+    ) -> Result<Self, IssuerError> {
+        let nothing = InForce { policy: Arc::default(), by_url: HashMap::new() };
+        let trust = Self { now: ArcSwap::from_pointee(nothing), clock, allow_loopback_issuers };
+        trust.replace(loaded)?;
+        Ok(trust)
+    }
+
+    /// Puts another policy in force. Issuers that did not change keep the keys they have fetched.
+    pub(crate) fn replace(&self, loaded: LoadedPolicy) -> Result<(), IssuerError> {
+        let before = self.now.load();
+        let mut by_url = HashMap::new();
+        for issuer in loaded.policy.issuers() {
+            let keys = match (before.by_url.get(&issuer.url), &issuer.keys) {
+                (_, KeySource::JwksFile(_)) => {
+                    Arc::new(IssuerKeys::fixed(loaded.key_files.get(&issuer.name).cloned().unwrap_or_default()))
+                }
+                (Some(known), KeySource::Discovery) if known.issuer == *issuer => known.keys.clone(),
+                (_, KeySource::Discovery) => self.discover(issuer)?,
+            };
+            by_url.insert(issuer.url.clone(), Trusted { issuer: issuer.clone(), keys });
+        }
+        self.now.store(Arc::new(InForce { policy: loaded.policy, by_url }));
+        Ok(())
+    }
+
+    fn discover(&self, issuer: &TrustedIssuer) -> Result<Arc<IssuerKeys>, IssuerError> {
+        let mut issuer = issuer.clone();
+        // `--dev` is for trying things out on one machine, where the issuer is on loopback too.
+        issuer.allow_private_network |= self.allow_loopback_issuers;
+        IssuerKeys::discovery(&issuer, self.clock.clone())
+            .map(Arc::new)
+            .map_err(|error| IssuerError::Issuer { issuer: issuer.name.to_string(), reason: error.to_string() })
+    }
+
+    /// What is in force now.
+    pub(crate) fn in_force(&self) -> Arc<InForce> {
+        self.now.load_full()
+    }
+}
+
+impl InForce {
+    /// The registered issuer with exactly this `iss`, byte for byte.
+    pub(crate) fn find(&self, unverified_iss: &str) -> Option<&Trusted> {
+        self.by_url.get(unverified_iss)
+    }
+}

@@ -1,0 +1,143 @@
+//! What may be typed after `daypassd`.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use url::Url;
+
+const AFTER_HELP: &str = "\
+Try it on one machine:
+  daypassd serve --dev --upstream URL-OF-A-SIMPLE-INDEX --policy policy.toml
+
+Exit status:
+  0  done
+  1  something else went wrong
+  2  the command line is not understood
+  3  a configuration or policy file makes no sense
+  4  the data folder or the database cannot be used
+  5  an address cannot be listened on or reached";
+
+/// Short-lived credentials for package installers: the issuer and the index.
+#[derive(Debug, Parser)]
+#[command(name = "daypassd", version, after_help = AFTER_HELP, propagate_version = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a commented configuration and policy file to start from
+    Init(Init),
+    /// Run the server
+    Serve(Serve),
+    /// Read the configuration and the policy files, and say what they mean
+    CheckConfig(Place),
+    /// Put wheels and source distributions into an index, also while the server runs
+    Import(Import),
+    /// Show the audit log
+    Audit(Audit),
+    /// Show the signing keys
+    Key(Key),
+    /// Bring the database to this version's schema
+    Migrate(Place),
+    /// Check everything the server needs: folder, database, policy, issuers, upstreams
+    Doctor(Place),
+    /// Print a completion script for a shell
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The folder to write `daypassd.toml` and `policy.toml` into
+    #[arg(default_value = ".")]
+    pub(crate) folder: PathBuf,
+}
+
+/// Where the configuration and the data are.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Place {
+    /// The configuration file; flags win over what it says
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Run for trying out: loopback only, everything in one folder, issuers on loopback allowed
+    #[arg(long)]
+    pub(crate) dev: bool,
+    /// The folder for the database, the keys and the files [default: ./daypass-data]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// A policy file with issuers and identities; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Vec<PathBuf>,
+    /// The simple index to pull through where the index `python` has no such project of its own
+    #[arg(long, value_name = "URL")]
+    pub(crate) upstream: Option<Url>,
+    /// Where to listen; port 0 takes a free one [default: 127.0.0.1:7411]
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// The URL under which clients know this server [default: the address it listens on]
+    #[arg(long, value_name = "URL")]
+    pub(crate) public_url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Write `{"url", "index_url", "pid"}` to this file once requests are answered
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ready_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The index to put them into
+    #[arg(long, default_value = "python")]
+    pub(crate) index: String,
+    /// Wheels (`.whl`), source distributions (`.tar.gz`, `.zip`), or folders of them
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Only what happened within this time, such as `10m` or `7d`
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) since: Option<String>,
+    /// How to write it
+    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Key {
+    #[command(subcommand)]
+    pub(crate) action: KeyAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyAction {
+    /// List the signing keys
+    List {
+        #[command(flatten)]
+        place: Place,
+        /// How to write it
+        #[arg(short, long, value_enum, default_value_t = Output::Text)]
+        output: Output,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    Text,
+    /// One JSON object per line
+    Json,
+}

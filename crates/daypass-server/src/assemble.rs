@@ -1,0 +1,140 @@
+//! Puts the parts together.
+
+use std::{path::PathBuf, sync::Arc};
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use daypass_core::{
+    audit::{AuditEvent, AuditKind, Outcome},
+    clock::{Clock, SystemClock},
+    policy::Policy,
+    public_url::PublicUrl,
+};
+use daypass_index::{Index, IndexOptions};
+use daypass_issuer::{Issuer, IssuerOptions};
+use daypass_store::{Store, StoreError};
+use object_store::{ObjectStore, local::LocalFileSystem};
+
+use crate::{
+    config::Settings,
+    data_folder::DataFolder,
+    failure::Failure,
+    health::{self, Counters},
+    policy_files::{self, LOOK_EVERY, Watch},
+};
+
+/// The parts of a running server.
+pub(crate) struct Parts {
+    pub(crate) store: Store,
+    pub(crate) counters: Arc<Counters>,
+    issuer: Issuer,
+    index: Index,
+    policy: Arc<ArcSwap<Policy>>,
+    policy_paths: Vec<PathBuf>,
+    watch: Watch,
+    clock: Arc<dyn Clock>,
+}
+
+/// Opens the database, with a sentence for what may stand in the way.
+pub(crate) async fn open_store(settings: &Settings) -> Result<Store, Failure> {
+    Store::open(&settings.database).await.map_err(store_failure)
+}
+
+/// A database error as a failure.
+pub(crate) fn store_failure(error: StoreError) -> Failure {
+    Failure::data(error)
+}
+
+/// The place for packages in the data folder.
+pub(crate) fn open_files(data: &DataFolder) -> Result<Arc<dyn ObjectStore>, Failure> {
+    let files = LocalFileSystem::new_with_prefix(data.files()?).map_err(Failure::data)?;
+    Ok(Arc::new(files.with_fsync(true)))
+}
+
+impl Parts {
+    /// Opens everything.
+    pub(crate) async fn open(settings: &Settings, data: &DataFolder, public_url: &PublicUrl) -> Result<Self, Failure> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (loaded, watched) = policy_files::load(&settings.policy)?;
+        let key_encryption_key = data.key_encryption_key()?;
+        let store = open_store(settings).await?;
+        let policy = Arc::new(ArcSwap::new(loaded.policy.clone()));
+        let issuer = Issuer::open(IssuerOptions {
+            public_url: public_url.clone(),
+            key_encryption_key,
+            store: store.clone(),
+            policy: loaded,
+            clock: clock.clone(),
+            allow_loopback_issuers: settings.dev,
+        })
+        .await
+        .map_err(Failure::data)?;
+        let index = Index::open(IndexOptions {
+            public_url: public_url.clone(),
+            indexes: settings.indexes.clone(),
+            store: store.clone(),
+            files: open_files(data)?,
+            keys: issuer.keys(),
+            policy: policy.clone(),
+            clock: clock.clone(),
+        })
+        .await
+        .map_err(Failure::data)?;
+        let parts = Self {
+            store,
+            counters: Arc::default(),
+            issuer,
+            index,
+            policy,
+            policy_paths: settings.policy.clone(),
+            watch: Watch::new(watched),
+            clock,
+        };
+        parts.record_policy().await?;
+        Ok(parts)
+    }
+
+    /// All endpoints.
+    pub(crate) fn router(&self) -> Router {
+        self.issuer
+            .router()
+            .merge(health::router(self.store.clone(), self.counters.clone()))
+            .merge(self.index.router())
+    }
+
+    /// What goes on beside the requests, until it is dropped.
+    pub(crate) async fn run(mut self) {
+        let (issuer, index) = (self.issuer.clone(), self.index.clone());
+        tokio::join!(issuer.run(), index.run(), self.follow_policy());
+    }
+
+    async fn follow_policy(&mut self) {
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        loop {
+            look.tick().await;
+            if self.watch.changed()
+                && let Err(failure) = self.reload_policy().await
+            {
+                tracing::error!(%failure, "the changed policy is not valid; the one before stays in force");
+            }
+        }
+    }
+
+    async fn reload_policy(&mut self) -> Result<(), Failure> {
+        let (loaded, watched) = policy_files::load(&self.policy_paths)?;
+        let policy = loaded.policy.clone();
+        self.issuer.replace_policy(loaded).map_err(Failure::configuration)?;
+        self.policy.store(policy);
+        self.watch = Watch::new(watched);
+        tracing::info!("the policy was read again");
+        self.record_policy().await
+    }
+
+    async fn record_policy(&self) -> Result<(), Failure> {
+        let policy = self.policy.load();
+        let mut event = AuditEvent::new(self.clock.now(), AuditKind::PolicyLoaded, Outcome::Success, "policy");
+        event.reason =
+            Some(format!("{} issuers, {} identities", policy.issuers().len(), policy.identities().len()));
+        self.store.record(event).await.map_err(store_failure)
+    }
+}

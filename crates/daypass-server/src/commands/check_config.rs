@@ -1,0 +1,36 @@
+//! `daypassd check-config`.
+
+use std::fmt::Write;
+
+use super::say;
+use crate::{arguments::Place, config::Settings, failure::Failure, policy_files};
+
+/// Reads everything the server would read, opens nothing, and says what it means.
+pub(crate) fn run(place: &Place) -> Result<(), Failure> {
+    let settings = Settings::read(place)?;
+    let (loaded, _) = policy_files::load(&settings.policy)?;
+    say(&describe(&settings, &loaded.policy).unwrap_or_default())
+}
+
+fn describe(settings: &Settings, policy: &daypass_core::policy::Policy) -> Result<String, std::fmt::Error> {
+    let mut text = String::new();
+    writeln!(text, "listen      {}", settings.listen)?;
+    match &settings.public_url {
+        Some(url) => writeln!(text, "public URL  {url}")?,
+        None => writeln!(text, "public URL  the address it listens on")?,
+    }
+    writeln!(text, "data        {}", settings.data.display())?;
+    writeln!(text, "database    {}", settings.database)?;
+    for index in &settings.indexes {
+        let upstream = index.upstream.as_ref().map_or("hosted projects only".to_owned(), ToString::to_string);
+        writeln!(text, "index       {}: {upstream}", index.name)?;
+    }
+    for issuer in policy.issuers() {
+        writeln!(text, "issuer      {}: {}", issuer.name, issuer.url)?;
+    }
+    for identity in policy.identities() {
+        let claims: Vec<_> = identity.rules.keys().map(|claim| &**claim).collect();
+        writeln!(text, "identity    {}: {} by {}", identity.name, identity.issuer, claims.join(", "))?;
+    }
+    Ok(text)
+}

@@ -1,0 +1,66 @@
+//! `daypassd doctor`.
+
+use std::sync::Arc;
+
+use daypass_core::{clock::SystemClock, issuer::KeySource};
+use daypass_oidc::issuer_keys::IssuerKeys;
+
+use super::say;
+use crate::{
+    arguments::Place,
+    assemble::{open_files, open_store},
+    config::Settings,
+    data_folder::DataFolder,
+    failure::Failure,
+    policy_files,
+};
+
+/// Looks at everything the server needs, and says of each thing whether it is well.
+pub(crate) async fn run(place: &Place) -> Result<(), Failure> {
+    let settings = Settings::read(place)?;
+    let (loaded, _) = policy_files::load(&settings.policy)?;
+    let mut ill = 0;
+    let mut tell = |what: &str, found: Result<(), String>| {
+        let line = match found {
+            Ok(()) => format!("ok      {what}\n"),
+            Err(why) => {
+                ill += 1;
+                format!("FAILED  {what}: {why}\n")
+            }
+        };
+        say(&line)
+    };
+    let data = DataFolder::open(&settings.data);
+    let files = data.as_ref().map_err(ToString::to_string).and_then(|data| {
+        data.key_encryption_key().map_err(|error| error.to_string())?;
+        open_files(data).map(drop).map_err(|error| error.to_string())
+    });
+    tell(&format!("data folder {}", settings.data.display()), files)?;
+    let database = match open_store(&settings).await {
+        Ok(store) => {
+            let read = store.signing_keys().await.map(drop).map_err(|error| error.to_string());
+            store.close().await;
+            read
+        }
+        Err(failure) => Err(failure.to_string()),
+    };
+    tell(&format!("database {}", settings.database), database)?;
+    for issuer in loaded.policy.issuers() {
+        let mut issuer = issuer.clone();
+        issuer.allow_private_network |= settings.dev;
+        let found = match issuer.keys {
+            KeySource::JwksFile(_) => Ok(()),
+            KeySource::Discovery => reach(&issuer).await,
+        };
+        tell(&format!("issuer {} at {}", issuer.name, issuer.url), found)?;
+    }
+    match ill {
+        0 => Ok(()),
+        _ => Err(Failure::other(format!("{ill} things are not well"))),
+    }
+}
+
+async fn reach(issuer: &daypass_core::issuer::TrustedIssuer) -> Result<(), String> {
+    let keys = IssuerKeys::discovery(issuer, Arc::new(SystemClock)).map_err(|error| error.to_string())?;
+    keys.for_kid(None).await.map(drop).map_err(|error| error.to_string())
+}

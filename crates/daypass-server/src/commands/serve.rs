@@ -1,0 +1,90 @@
+//! `daypassd serve`.
+
+use std::io::Write;
+
+use aws_lc_rs::rand;
+use daypass_core::{names::IndexName, public_url::PublicUrl};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    arguments::Serve,
+    assemble::Parts,
+    config::Settings,
+    data_folder::DataFolder,
+    failure::Failure,
+    listener, ready_file, telemetry,
+};
+
+/// Serves until it is interrupted or terminated.
+pub(crate) async fn run(serve: Serve) -> Result<(), Failure> {
+    let settings = Settings::read(&serve.place)?;
+    telemetry::start(&settings.log)?;
+    let data = DataFolder::open(&settings.data)?;
+    let _lock = data.lock()?;
+    let listener = listener::bind(settings.listen).await?;
+    let bound = listener.local_addr().map_err(Failure::network)?;
+    let public_url = settings.public_url_at(bound)?;
+    let parts = Parts::open(&settings, &data, &public_url).await?;
+    let stop = stop_signal()?;
+
+    let (router, store, counters) = (parts.router(), parts.store.clone(), parts.counters.clone());
+    let beside = tokio::spawn(parts.run());
+    // The socket already queues connections, and from here on they are answered.
+    let index = default_index(&settings)?;
+    if let Some(path) = &serve.ready_file {
+        ready_file::write(path, &public_url, index)?;
+    }
+    greet(&settings, &public_url, index);
+    listener::serve(listener, router, process_number()?, counters, stop).await;
+    beside.abort();
+    if let Some(path) = &serve.ready_file {
+        let _ = std::fs::remove_file(path);
+    }
+    store.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The index that a newcomer is pointed to: the first.
+fn default_index(settings: &Settings) -> Result<&IndexName, Failure> {
+    settings.indexes.first().map(|index| &index.name).ok_or_else(|| Failure::configuration("there is no index"))
+}
+
+fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    let mut interrupted = signal(SignalKind::interrupt()).map_err(Failure::other)?;
+    let mut terminated = signal(SignalKind::terminate()).map_err(Failure::other)?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+        }
+    })
+}
+
+/// What makes this process's request ids differ from any other's.
+fn process_number() -> Result<u64, Failure> {
+    let mut bytes = [0; 8];
+    rand::fill(&mut bytes).map_err(|_| Failure::other("no randomness can be had"))?;
+    Ok(u64::from_le_bytes(bytes))
+}
+
+fn greet(settings: &Settings, public_url: &PublicUrl, index: &IndexName) {
+    tracing::info!(
+        listen = %settings.listen, url = %public_url, data = %settings.data.display(), database = %settings.database,
+        "serving",
+    );
+    if settings.identities_missing() {
+        tracing::warn!("there is no policy file: nobody can get an access token; give one with `--policy FILE`");
+    }
+    if settings.dev {
+        let text = format!(
+            "daypassd is ready for trying out, on this machine only\n  \
+             index  {}\n  \
+             data   {}\n\
+             Next: daypass login {public_url} --identity NAME --identity-token FILE\n",
+            public_url.index_url(index),
+            settings.data.display(),
+        );
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+}

@@ -1,0 +1,237 @@
+//! What the server is told: the configuration file, and the flags, which win.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use daypass_core::{names::IndexName, public_url::PublicUrl};
+use daypass_index::IndexSpec;
+use daypass_store::StoreUrl;
+use serde::Deserialize;
+use url::Url;
+
+use crate::{arguments::Place, failure::Failure};
+
+/// The commented file that `daypassd init` writes.
+pub(crate) const EXAMPLE: &str = include_str!("config/daypassd.toml");
+
+/// The commented policy that `daypassd init` writes.
+pub(crate) const EXAMPLE_POLICY: &str = include_str!("config/policy.toml");
+
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7411);
+const DEFAULT_DATA: &str = "daypass-data";
+/// The largest configuration file, in bytes; anything larger is the wrong file.
+const LARGEST_FILE: u64 = 1024 * 1024;
+
+/// Everything the server needs to know, checked.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) dev: bool,
+    pub(crate) listen: SocketAddr,
+    /// `None`: the address that was bound.
+    pub(crate) public_url: Option<PublicUrl>,
+    pub(crate) data: PathBuf,
+    pub(crate) database: StoreUrl,
+    pub(crate) policy: Vec<PathBuf>,
+    pub(crate) indexes: Vec<IndexSpec>,
+    pub(crate) log: Log,
+}
+
+/// The configuration file. Unknown keys are errors.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    listen: Option<SocketAddr>,
+    public_url: Option<PublicUrl>,
+    data: Option<PathBuf>,
+    database: Option<String>,
+    #[serde(default)]
+    policy: Vec<PathBuf>,
+    #[serde(default)]
+    index: Vec<WrittenIndex>,
+    #[serde(default)]
+    log: Log,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenIndex {
+    name: IndexName,
+    upstream: Option<Url>,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Log {
+    /// `error`, `warn`, `info`, `debug` or `trace`, or a `tracing` filter.
+    pub(crate) level: String,
+    pub(crate) format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+impl Settings {
+    /// Reads the file, if one is named, lays the flags over it, and checks the whole.
+    pub(crate) fn read(place: &Place) -> Result<Self, Failure> {
+        let (written, base) = match &place.config {
+            Some(path) => (read_file(path)?, path.parent().unwrap_or(Path::new("")).to_owned()),
+            None => (Written::default(), PathBuf::new()),
+        };
+        let listen = place.listen.or(written.listen).unwrap_or(DEFAULT_LISTEN);
+        let public_url = match &place.public_url {
+            Some(text) => Some(text.parse().map_err(|error| Failure::configuration(format!("`--public-url`: {error}")))?),
+            None => written.public_url,
+        };
+        // Paths in the file are relative to the file, paths on the command line to the current folder.
+        let in_file = written.data.map(|path| base.join(path));
+        let data = place.data.clone().or(in_file).unwrap_or_else(|| PathBuf::from(DEFAULT_DATA));
+        let database = written.database.unwrap_or_else(|| data.join("daypass.sqlite").display().to_string());
+        let database = database.parse().map_err(|error| Failure::configuration(format!("`database`: {error}")))?;
+        let policy = if place.policy.is_empty() {
+            written.policy.iter().map(|path| base.join(path)).collect()
+        } else {
+            place.policy.clone()
+        };
+        let indexes = indexes(written.index, place.upstream.clone())?;
+        let settings = Self { dev: place.dev, listen, public_url, data, database, policy, indexes, log: written.log };
+        settings.check()?;
+        Ok(settings)
+    }
+
+    fn check(&self) -> Result<(), Failure> {
+        let loopback = self.listen.ip().is_loopback();
+        if self.dev && !loopback {
+            return Err(Failure::configuration(format!("`--dev` listens on loopback only, not on {}", self.listen))
+                .hint("leave `--dev` out and set `public_url` to serve others"));
+        }
+        if !loopback && self.public_url.is_none() {
+            return Err(Failure::configuration(format!("listening on {} needs a `public_url`", self.listen))
+                .hint("set `public_url` to the `https://` URL of the proxy that terminates TLS in front of daypassd"));
+        }
+        Ok(())
+    }
+
+    /// Whether nobody could ever get an access token.
+    pub(crate) fn identities_missing(&self) -> bool {
+        self.policy.is_empty()
+    }
+
+    /// The server's public URL, once the address is known.
+    pub(crate) fn public_url_at(&self, bound: SocketAddr) -> Result<PublicUrl, Failure> {
+        match &self.public_url {
+            Some(url) => Ok(url.clone()),
+            None => format!("http://{bound}").parse().map_err(Failure::configuration),
+        }
+    }
+}
+
+fn indexes(written: Vec<WrittenIndex>, upstream: Option<Url>) -> Result<Vec<IndexSpec>, Failure> {
+    let default = || "python".parse::<IndexName>().map_err(Failure::other);
+    let mut indexes = Vec::new();
+    for WrittenIndex { name, upstream } in written {
+        if indexes.iter().any(|index: &IndexSpec| index.name == name) {
+            return Err(Failure::configuration(format!("the index `{name}` is defined twice")));
+        }
+        indexes.push(IndexSpec { name, upstream: upstream.map(check_upstream).transpose()? });
+    }
+    if indexes.is_empty() {
+        indexes.push(IndexSpec { name: default()?, upstream: None });
+    }
+    if let Some(upstream) = upstream {
+        let (python, upstream) = (default()?, check_upstream(upstream)?);
+        match indexes.iter_mut().find(|index| index.name == python) {
+            Some(index) => index.upstream = Some(upstream),
+            None => indexes.push(IndexSpec { name: python, upstream: Some(upstream) }),
+        }
+    }
+    Ok(indexes)
+}
+
+/// A simple index's URL ends with a slash (PEP 503), so that project names can be joined to it.
+fn check_upstream(mut url: Url) -> Result<Url, Failure> {
+    let bad = |why| Failure::configuration(format!("the upstream URL {why}"));
+    if !matches!(url.scheme(), "https" | "http") || url.host().is_none() {
+        return Err(bad("must begin with `https://` or `http://`"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(bad("must not hold a user name or password"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(bad("must not have a query or a fragment"));
+    }
+    if !url.path().ends_with('/') {
+        let path = format!("{}/", url.path());
+        url.set_path(&path);
+    }
+    Ok(url)
+}
+
+fn read_file(path: &Path) -> Result<Written, Failure> {
+    let text = read_text(path)?;
+    toml::from_str(&text).map_err(|error| {
+        Failure::configuration(format!("{}: {}", path.display(), error.to_string().trim_end()))
+            .hint("`daypassd init` writes a commented example")
+    })
+}
+
+/// Reads a small text file that the operator wrote.
+pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
+    let failed = |error: std::io::Error| Failure::configuration(format!("could not read {}: {error}", path.display()));
+    if std::fs::metadata(path).map_err(failed)?.len() > LARGEST_FILE {
+        return Err(Failure::configuration(format!("{} is larger than 1 MiB", path.display())));
+    }
+    std::fs::read_to_string(path).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_configuration_is_valid() {
+        let written: Written = toml::from_str(EXAMPLE).unwrap();
+        assert_eq!(written.index.len(), 1);
+        daypass_core::policy::Policy::merge([daypass_core::policy::Policy::parse(EXAMPLE_POLICY).unwrap()]).unwrap();
+    }
+
+    #[test]
+    fn unknown_keys_are_errors() {
+        assert!(toml::from_str::<Written>("lisen = \"127.0.0.1:1\"").is_err());
+        assert!(toml::from_str::<Written>("[log]\nlvl = \"info\"").is_err());
+    }
+
+    #[test]
+    fn an_upstream_gets_its_slash_and_may_not_hold_a_password() {
+        let url = |text: &str| check_upstream(text.parse().unwrap());
+        assert_eq!(url("https://mirror.example.com/simple").unwrap().as_str(), "https://mirror.example.com/simple/");
+        for bad in ["ftp://mirror.example.com/", "https://u:p@mirror.example.com/", "https://mirror.example.com/?a"] {
+            assert!(url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn dev_stays_on_loopback_and_others_need_a_public_url() {
+        let place = |dev, listen: &str| Place { dev, listen: Some(listen.parse().unwrap()), ..Place::default() };
+        assert!(Settings::read(&place(true, "127.0.0.1:0")).is_ok());
+        assert!(Settings::read(&place(true, "0.0.0.0:0")).is_err());
+        assert!(Settings::read(&place(false, "0.0.0.0:0")).is_err());
+        let mut with_url = place(false, "0.0.0.0:0");
+        with_url.public_url = Some("https://packages.example.com".to_owned());
+        assert!(Settings::read(&with_url).is_ok());
+        with_url.public_url = Some("http://packages.example.com".to_owned());
+        assert!(Settings::read(&with_url).is_err());
+    }
+}
