@@ -8,12 +8,14 @@ mod build;
 mod command;
 mod demo;
 mod environment;
+mod http;
 mod postgres;
 mod say;
 mod system;
 mod test;
 mod tidy;
 mod tools;
+mod wheel;
 mod workspace;
 
 use std::process::ExitCode;
