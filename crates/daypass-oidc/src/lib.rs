@@ -1,1 +1,24 @@
-//! oidc
+//! Speaking OAuth and OpenID Connect to somebody's server.
+//!
+//! The server uses it to find out whether an outside token is genuine; the command uses it to exchange one. Whatever
+//! comes from outside enters through here: bounded in size and time, parsed strictly, refused with a stable code.
+//!
+//! What is *not* here: who may do what (that is `daypass_core::decide`), which proofs are spent (the store), anything
+//! that signs.
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`http`] | the only maker of HTTP clients: limits, time-outs, and which addresses may be reached |
+//! | [`jwks`] | public keys that may be used, picked out of what an issuer publishes |
+//! | [`issuer_keys`] | one issuer's keys, fetched, kept fresh, and kept through an outage |
+//! | [`verify`] | the one strict verifier, for outside tokens and for our own |
+//! | [`metadata`] | the discovery documents of authorization servers and protected resources |
+//! | [`exchange`] | the client's side: discover a server, exchange an outside token, revoke an access token |
+
+pub mod exchange;
+pub mod http;
+pub mod issuer_keys;
+pub mod jwks;
+pub mod metadata;
+mod strict_json;
+pub mod verify;

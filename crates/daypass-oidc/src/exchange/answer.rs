@@ -1,0 +1,95 @@
+//! What a token endpoint answers (RFC 8693 §2.2, RFC 6749 §5.2).
+
+use daypass_core::{SignedDuration, Timestamp, secret::Secret};
+use http::{StatusCode, header};
+use jiff::fmt::rfc2822;
+use serde::Deserialize;
+
+use super::{ACCESS_TOKEN, ExchangeError};
+use crate::http::Answer;
+
+/// How far clocks may differ before we say so. Far more than any leeway, far less than what goes unnoticed.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
+
+/// The longest text of a server that is shown.
+const MAX_SHOWN_CHARS: usize = 500;
+
+/// An access token, fresh from the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuedToken {
+    /// The token.
+    pub access_token: Secret,
+    /// How long it lives from now on. A length, not a time: the clocks need not agree.
+    pub expires_in: SignedDuration,
+    /// The identity that was assumed, by name.
+    pub identity: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Success {
+    access_token: Secret,
+    issued_token_type: String,
+    token_type: String,
+    expires_in: u32,
+    identity: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    error: String,
+    #[serde(default)]
+    error_description: String,
+    /// Our servers' own word for why, finer than `error`.
+    #[serde(default)]
+    reason: String,
+}
+
+pub(super) fn issued(answer: &Answer, now: Timestamp) -> Result<IssuedToken, ExchangeError> {
+    success(answer, now)?;
+    let success: Success =
+        serde_json::from_slice(&answer.body).map_err(|_| ExchangeError::Malformed("it is not a token response"))?;
+    // RFC 6749 §7.1: a client must not use a token whose type it does not understand.
+    if !success.token_type.eq_ignore_ascii_case("Bearer") || success.issued_token_type != ACCESS_TOKEN {
+        return Err(ExchangeError::Malformed("it is another type of token"));
+    }
+    if success.access_token.is_empty() || success.expires_in == 0 {
+        return Err(ExchangeError::Malformed("the access token is empty"));
+    }
+    Ok(IssuedToken {
+        access_token: success.access_token,
+        expires_in: SignedDuration::from_secs(i64::from(success.expires_in)),
+        identity: success.identity,
+    })
+}
+
+pub(super) fn success(answer: &Answer, now: Timestamp) -> Result<(), ExchangeError> {
+    if answer.status == StatusCode::OK {
+        return Ok(());
+    }
+    if answer.status.is_server_error() || answer.status == StatusCode::TOO_MANY_REQUESTS {
+        return Err(ExchangeError::unavailable(answer));
+    }
+    let failure: Failure = serde_json::from_slice(&answer.body)
+        .map_err(|_| ExchangeError::Malformed("it is neither success nor an OAuth error"))?;
+    if failure.reason == "replayed" || failure.error_description.contains("already exchanged") {
+        return Err(ExchangeError::Replayed);
+    }
+    let description = if failure.error_description.is_empty() { &failure.error } else { &failure.error_description };
+    Err(ExchangeError::Refused {
+        error: shown(&failure.error),
+        description: shown(description),
+        clock_ahead: clock_ahead(answer, now),
+    })
+}
+
+/// A server's text, safe for a terminal: no control sequences, not endless.
+fn shown(text: &str) -> String {
+    text.chars().take(MAX_SHOWN_CHARS).map(|char| if char.is_control() { ' ' } else { char }).collect()
+}
+
+/// How far the server's clock is ahead of ours, by the `Date` of its answer (RFC 9110 §6.6.1), when it matters.
+fn clock_ahead(answer: &Answer, now: Timestamp) -> Option<SignedDuration> {
+    let date = answer.headers.get(header::DATE)?.to_str().ok()?;
+    let theirs = rfc2822::DateTimeParser::new().parse_timestamp(date).ok()?;
+    Some(theirs.duration_since(now)).filter(|ahead| ahead.abs() > CLOCKS_DIFFER)
+}
