@@ -1,1 +1,60 @@
-fn main() {}
+//! The `daypass` command: signs in, keeps the credential, hands it to tools.
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`environment`], [`folders`] | what the surroundings say, read once |
+//! | [`arguments`], [`commands`] | the command line, and one file for each command |
+//! | [`helper`], [`service`] | answering other tools, fast |
+//! | [`trust`], [`config`], [`server`] | which servers are ours |
+//! | [`credential`], [`identity_token`] | the one order in which a credential is found |
+//! | [`cache`], [`lock`], [`private_folder`] | keeping it, one process at a time, closed to others |
+//! | [`issuer_client`] | the wire |
+//! | [`failure`], [`output`] | exit codes, sentences and hints |
+//!
+//! What is *not* here: anything of the server. This crate cannot name a signing key or a database.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use daypass_core::clock::SystemClock;
+
+mod arguments;
+mod cache;
+mod commands;
+mod config;
+mod credential;
+mod environment;
+mod failure;
+mod folders;
+mod helper;
+mod identity_token;
+mod issuer_client;
+mod lock;
+mod output;
+mod private_folder;
+mod server;
+mod service;
+mod trust;
+
+use environment::Environment;
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let environment = Environment::read();
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let done = helper::answer(&arguments, &environment, &SystemClock).unwrap_or_else(|| run(&environment));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::failure(&failure);
+            ExitCode::from(failure.status as u8)
+        }
+    }
+}
+
+fn run(environment: &Environment) -> Result<(), Failure> {
+    match arguments::Arguments::try_parse() {
+        Ok(arguments) => commands::run(arguments.command, environment, &SystemClock),
+        Err(error) => commands::help::show(&error),
+    }
+}

@@ -1,0 +1,244 @@
+//! The command line as people type it, and the help that teaches it.
+//!
+//! Parsed low: texts stay texts here, and become servers and identities in `commands/`. The fast path of the
+//! helpers does not come through here (`helper.rs`), except for its help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use daypass_core::secret::Secret;
+
+const AFTER_HELP: &str = "\
+Examples:
+  daypass login https://packages.example.com --identity ci/app --identity-token /var/run/secrets/daypass/token
+  pip install --index-url https://packages.example.com/python/simple/ acme-hello
+  daypass status
+  curl --user \"_token:$(daypass token)\" https://packages.example.com/python/simple/
+  DAYPASS_SERVER=https://packages.example.com DAYPASS_IDENTITY_TOKEN=\"$JOB_TOKEN\" pip install acme-hello
+
+Environment variables:
+  DAYPASS_SERVER          The server to use, by any of its URLs; naming it here trusts it
+  DAYPASS_IDENTITY        The identity to assume, by name or id
+  DAYPASS_IDENTITY_TOKEN  The outside token that proves who this is: its value, or the path of a file
+  DAYPASS_CONFIG          The configuration file, in the place of `daypass/config.toml` in the user's folder
+
+Exit codes:
+  0  Done
+  1  Nothing to give: a helper was asked about a host that is not ours, or no identity matches
+  2  The command line cannot be understood
+  3  The server refused
+  4  Sign-in or an identity token is needed
+  5  The server cannot be reached, or answers nonsense
+  6  The configuration or the cache on this machine is in the way";
+
+/// Short-lived credentials for package installers, by themselves
+///
+/// Sign in once; from then on pip, uv and others ask `daypass` for a credential when they need one, and nobody
+/// creates, copies or stores a token.
+#[derive(Debug, Parser)]
+#[command(name = "daypass", version, after_long_help = AFTER_HELP, after_help = "`--help` shows examples, environment variables and exit codes")]
+#[command(disable_help_subcommand = true, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Login(Login),
+    Token(Token),
+    Status(Status),
+    Logout(Logout),
+    /// Answers another tool in its own credential-helper protocol
+    #[command(subcommand, arg_required_else_help = true)]
+    Helper(Helper),
+    /// Administers a server
+    #[command(subcommand, arg_required_else_help = true)]
+    Admin(Admin),
+    Completion(Completion),
+}
+
+/// How something readable is written
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs: JSON, one document per line
+    Json,
+}
+
+/// Signs in to a server, and trusts it from then on
+///
+/// Exchanges an identity token (the JWT that a CI job or a cloud machine has) for a short-lived credential, and
+/// remembers the server, the identity and, if there is one, the path of the identity token's file. The identity
+/// token itself is never kept.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  daypass login https://packages.example.com --identity ci/app --identity-token /var/run/secrets/daypass/token
+  fetch-job-token | daypass login https://packages.example.com --identity-token -")]
+pub(crate) struct Login {
+    /// The server, by any of its URLs; an index URL will do [default: the one that is known]
+    #[arg(value_name = "SERVER")]
+    pub(crate) server: Option<String>,
+    /// The identity to assume, by name or id [default: the only one that matches]
+    #[arg(long, value_name = "ID")]
+    pub(crate) identity: Option<String>,
+    /// The identity token: `-` for stdin, the path of a file, or the JWT itself, which others can then see in the
+    /// list of processes
+    #[arg(long, value_name = "VALUE|PATH|-", value_parser = secret, allow_hyphen_values = true)]
+    pub(crate) identity_token: Option<Secret>,
+    /// How the result is written
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+/// Prints an access token
+///
+/// From the cache, or a new one. It is a secret: use it in the place of a password, with any user name, and let no
+/// log see it.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  curl --user \"_token:$(daypass token)\" https://packages.example.com/python/simple/")]
+pub(crate) struct Token {
+    /// Who is to accept it: a server that you are signed in to, by any of its URLs
+    #[arg(long, value_name = "URL")]
+    pub(crate) audience: Option<String>,
+    /// How the result is written
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+/// Shows who you are, until when, for which indexes, and what to do next
+///
+/// Asks no server: it tells what this machine knows. The exit code is 0 when the next install will get a
+/// credential without your help, and 4 when you must sign in first.
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// How the result is written
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+/// Signs out: revokes the credentials, deletes them, and forgets the server
+///
+/// If the server cannot be reached, the credentials are deleted here all the same, and end by themselves there.
+#[derive(Debug, Args)]
+pub(crate) struct Logout {
+    /// The server, by any of its URLs [default: all that are known]
+    #[arg(value_name = "SERVER")]
+    pub(crate) server: Option<String>,
+    /// How the result is written
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Helper {
+    Keyring(Keyring),
+}
+
+/// Answers as the `keyring` program does, for servers that you are signed in to
+///
+/// For any other service the exit code is 1 and nothing is printed. Options of the `keyring` program are understood
+/// wherever they stand.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  daypass helper keyring get https://packages.example.com/python/simple/
+      {\"username\":\"_token\",\"password\":\"…\"}
+  daypass helper keyring get packages.example.com ada
+      the password alone, as uv and older pip ask for it
+  daypass helper keyring --mode=creds get packages.example.com
+      user name and password, on two lines
+  daypass helper keyring --mode=creds --output=json get packages.example.com
+      the same as JSON, as pip asks for it")]
+pub(crate) struct Keyring {
+    /// `get`: this helper is read-only
+    #[arg(value_name = "get")]
+    pub(crate) operation: String,
+    /// The service: an index URL, or a host with or without a port
+    #[arg(value_name = "URL")]
+    pub(crate) service: String,
+    /// The user name, which is echoed
+    #[arg(value_name = "USERNAME")]
+    pub(crate) username: Option<String>,
+    /// What to answer: `password` needs a user name
+    #[arg(long, value_parser = ["password", "creds"])]
+    pub(crate) mode: Option<String>,
+    /// In which form
+    #[arg(short, long, value_parser = ["plain", "json"])]
+    pub(crate) output: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Admin {
+    Audit(Audit),
+    /// Looks at identities
+    #[command(subcommand, arg_required_else_help = true)]
+    Identity(AdminIdentity),
+}
+
+/// Shows what happened on the server: who, what, until when, and why not
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  daypass admin audit --since 10m
+  daypass admin audit --since 1h -o json | jq 'select(.outcome == \"refused\")'")]
+pub(crate) struct Audit {
+    /// How far back: `10m`, `1h 30m`, `7d`
+    #[arg(long, value_name = "DURATION", default_value = "1h")]
+    pub(crate) since: String,
+    /// How the result is written
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AdminIdentity {
+    Explain(Explain),
+}
+
+/// Explains which identities an outside token may assume, and why not the others
+///
+/// Offline: with the keys and the policies given here, and without telling anybody. The exit code is 0 when the
+/// signature is valid and the claims match an identity, and 1 otherwise. What else stands in the way, such as a
+/// token that has expired or is addressed to somebody else, is told as the reason and does not change the exit
+/// code: yesterday's token explains today's policy.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  daypass admin identity explain --outside-token job.jwt --keys jwks.json --policy policy.toml -o json")]
+pub(crate) struct Explain {
+    /// The file that holds the outside token, or `-` for stdin
+    #[arg(long, value_name = "FILE")]
+    pub(crate) outside_token: PathBuf,
+    /// The issuer's public keys (JWKS) [default: the file that the policy names]
+    #[arg(long, value_name = "JWKS")]
+    pub(crate) keys: Option<PathBuf>,
+    /// A policy file; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Vec<PathBuf>,
+    /// How the result is written
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+/// Prints a script that completes `daypass` in a shell
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  daypass completion bash > ~/.local/share/bash-completion/completions/daypass")]
+pub(crate) struct Completion {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "clap wants a `Result`")]
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text))
+}

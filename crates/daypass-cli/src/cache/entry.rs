@@ -1,0 +1,146 @@
+//! One kept credential, and whether it is still worth handing out.
+
+use daypass_core::{SignedDuration, Timestamp, public_url::PublicUrl, secret::Secret};
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+use super::Key;
+
+/// The form of the file. Another number is another program's entry, and counts as none.
+const VERSION: u32 = 1;
+
+/// What must be left of an access token's life for it to be handed out.
+///
+/// uv and poetry ask once and never again in one run: a token that ends in mid-run fails the run.
+const ENOUGH: SignedDuration = SignedDuration::from_mins(15);
+
+/// How far the clock may go backwards before the times in an entry mean nothing any more.
+const BACKWARDS: SignedDuration = SignedDuration::from_mins(5);
+
+/// A credential as it is kept.
+///
+/// All times are of *this machine's* clock: the server tells how long the access token lives, and the life is
+/// counted from the moment before it was asked for. So a clock that is wrong, but steady, does no harm.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    #[serde(deserialize_with = "this_version")]
+    version: u32,
+    /// Who issued it.
+    pub(crate) server: PublicUrl,
+    /// Who accepts it.
+    pub(crate) audience: PublicUrl,
+    /// The identity that was asked for; empty where the server chose.
+    pub(crate) asked_identity: String,
+    /// The identity's name, as the server told it.
+    pub(crate) identity: String,
+    /// The credential.
+    #[serde(serialize_with = "daypass_core::secret::expose_on_purpose")]
+    pub(crate) access_token: Secret,
+    /// The moment before it was asked for.
+    pub(crate) obtained_at: Timestamp,
+    /// When it ends.
+    pub(crate) expires_at: Timestamp,
+}
+
+impl Entry {
+    /// An entry for what `key` asked and the server gave for `life`.
+    pub(crate) fn new(
+        key: Key<'_>,
+        identity: String,
+        access_token: Secret,
+        obtained_at: Timestamp,
+        life: SignedDuration,
+    ) -> Self {
+        Self {
+            version: VERSION,
+            server: key.server.clone(),
+            audience: key.audience.clone(),
+            asked_identity: key.identity.to_owned(),
+            identity,
+            access_token,
+            obtained_at,
+            expires_at: obtained_at.checked_add(life).unwrap_or(Timestamp::MAX),
+        }
+    }
+
+    /// What it is for.
+    pub(crate) fn key(&self) -> Key<'_> {
+        Key { server: &self.server, audience: &self.audience, identity: &self.asked_identity }
+    }
+
+    /// Whether it is what `key` asks for: a file that was copied to another name is not.
+    pub(crate) fn is_for(&self, key: Key<'_>) -> bool {
+        self.key() == key
+    }
+
+    /// How long it still lives; not positive when it is over or the clock cannot be right.
+    pub(crate) fn left(&self, now: Timestamp) -> SignedDuration {
+        let age = now.duration_since(self.obtained_at);
+        if age < -BACKWARDS {
+            return SignedDuration::ZERO;
+        }
+        self.life() - age.max(SignedDuration::ZERO)
+    }
+
+    /// Whether enough is left: 15 minutes, or three quarters of a shorter life.
+    pub(crate) fn has_enough_life(&self, now: Timestamp) -> bool {
+        let left = self.left(now);
+        left.is_positive() && left >= ENOUGH.min(self.life() * 3 / 4)
+    }
+
+    fn life(&self) -> SignedDuration {
+        self.expires_at.duration_since(self.obtained_at)
+    }
+}
+
+fn this_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let version = u32::deserialize(deserializer)?;
+    if version == VERSION { Ok(version) } else { Err(de::Error::custom("another version")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(life_minutes: i64) -> Entry {
+        let server: PublicUrl = "https://packages.example.com".parse().unwrap();
+        let key = Key { server: &server, audience: &server, identity: "ci/app" };
+        let life = SignedDuration::from_mins(life_minutes);
+        Entry::new(key, "ci/app".to_owned(), Secret::new("x"), Timestamp::UNIX_EPOCH, life)
+    }
+
+    fn after(minutes: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_mins(minutes)
+    }
+
+    #[test]
+    fn fifteen_minutes_or_three_quarters_of_a_shorter_life_are_enough() {
+        for (life, age, enough) in [
+            (60, 0, true),
+            (60, 45, true),
+            (60, 46, false),
+            (60, 61, false),
+            (16, 4, true),
+            (16, 5, false),
+            (8, 2, true),
+            (8, 3, false),
+            (0, 0, false),
+        ] {
+            assert_eq!(entry(life).has_enough_life(after(age)), enough, "life {life}, age {age}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_went_backwards_a_little_is_forgiven_and_far_is_not() {
+        assert!(entry(60).has_enough_life(after(-4)));
+        assert!(!entry(60).has_enough_life(after(-6)));
+        // It never makes the life longer than it was.
+        assert_eq!(entry(60).left(after(-4)), SignedDuration::from_mins(60));
+    }
+
+    #[test]
+    fn another_version_is_not_read() {
+        let text = serde_json::to_string(&entry(60)).unwrap();
+        assert!(serde_json::from_str::<Entry>(&text).is_ok());
+        assert!(serde_json::from_str::<Entry>(&text.replace("\"version\":1", "\"version\":2")).is_err());
+    }
+}

@@ -1,0 +1,37 @@
+//! One file for each command. A command parses, asks, and prints; what it asks lives elsewhere.
+
+use daypass_core::clock::Clock;
+
+use crate::{
+    arguments::{Admin, AdminIdentity, Command, Helper},
+    environment::Environment,
+    failure::Failure,
+};
+
+mod audit;
+mod completion;
+mod explain;
+pub(crate) mod help;
+mod login;
+mod logout;
+mod status;
+mod token;
+
+/// Runs `command`.
+pub(crate) fn run(command: Command, environment: &Environment, clock: &dyn Clock) -> Result<(), Failure> {
+    match command {
+        Command::Login(arguments) => login::run(arguments, environment, clock),
+        Command::Token(arguments) => token::run(&arguments, environment, clock),
+        Command::Status(arguments) => status::run(&arguments, environment, clock),
+        Command::Logout(arguments) => logout::run(&arguments, environment, clock),
+        Command::Admin(Admin::Audit(arguments)) => audit::run(&arguments, environment, clock),
+        Command::Admin(Admin::Identity(AdminIdentity::Explain(arguments))) => {
+            explain::run(&arguments, environment, clock)
+        }
+        Command::Completion(arguments) => completion::run(&arguments),
+        // `helper::answer` has taken every call but the ones for help, which clap has answered.
+        Command::Helper(Helper::Keyring(_)) => {
+            Err(Failure::usage("a helper is called as `daypass helper keyring get URL`"))
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! `daypass admin identity explain`: which identities an outside token may assume, and why not the others.
+//!
+//! Offline, with the verifier and the rules that the server uses. The token is judged in two steps, because an
+//! operator explains yesterday's tokens: whether its signature is good decides what may be told and the exit code;
+//! its times and its audience are told as the reason.
+
+use std::{collections::BTreeMap, fs, io::Read, path::Path};
+
+use daypass_core::{
+    claims::Claims,
+    clock::Clock,
+    identity::{ClaimRule, Identity},
+    issuer::TrustedIssuer,
+    secret::Secret,
+};
+use daypass_oidc::verify::peek;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    arguments::{Explain, Format},
+    environment::Environment,
+    failure::Failure,
+    output,
+    private_folder::trouble,
+    trust::Trusted,
+};
+
+mod judge;
+mod policies;
+
+use judge::{Judged, Signature, judge};
+use policies::{Policies, read_keys};
+
+/// The answer of the contract.
+#[derive(Serialize)]
+struct Answer {
+    signature: Signature,
+    /// What is wrong with the token, if anything is.
+    reason: Option<String>,
+    identities: Vec<Explained>,
+}
+
+#[derive(Serialize)]
+struct Explained {
+    identity: String,
+    matches: bool,
+    claims: BTreeMap<String, ExplainedClaim>,
+}
+
+#[derive(Serialize)]
+struct ExplainedClaim {
+    matches: bool,
+    expected: String,
+    found: Option<Value>,
+}
+
+/// Explains.
+pub(crate) fn run(arguments: &Explain, environment: &Environment, clock: &dyn Clock) -> Result<(), Failure> {
+    let policies = Policies::read(&arguments.policy)?;
+    let token = read_token(&arguments.outside_token)?;
+    let unverified = peek(token.expose());
+    let issuer = unverified.as_ref().ok().and_then(|unverified| policies.issuer_at(&unverified.iss));
+    let keys = match (&arguments.keys, &issuer) {
+        (Some(path), _) => Some(read_keys(path)?),
+        (None, Some((issuer, folder))) => Policies::keys_of(issuer, folder)?,
+        (None, None) => None,
+    };
+    let judged = match (&unverified, &keys) {
+        (Err(refused), _) => Judged { signature: Signature::Invalid, reason: Some(refused.to_string()), claims: None },
+        (Ok(_), None) => Judged {
+            signature: Signature::Unknown,
+            reason: Some("there are no keys to judge the signature by: give the issuer's with `--keys`".to_owned()),
+            claims: None,
+        },
+        (Ok(unverified), Some(keys)) => {
+            let issuer = issuer.map(|(issuer, _)| issuer);
+            let audiences = audiences(issuer, environment);
+            judge(&token, &unverified.iss, issuer, audiences.as_deref(), clock.now(), keys)
+        }
+    };
+    let claims = judged.claims.as_ref();
+    let explain = |identity: &Identity| {
+        let ours = issuer.is_some_and(|(issuer, _)| issuer.name == identity.issuer);
+        explain(identity, claims.filter(|_| ours))
+    };
+    let answer = Answer {
+        signature: judged.signature,
+        reason: judged.reason,
+        identities: policies.merged.identities().iter().map(explain).collect(),
+    };
+    match arguments.output {
+        Format::Json => output::json(&answer)?,
+        Format::Text => output::data(&told(&answer))?,
+    }
+    let matches = answer.identities.iter().any(|explained| explained.matches);
+    if answer.signature == Signature::Valid && matches { Ok(()) } else { Err(Failure::silent()) }
+}
+
+/// The audiences that the server would take; `None` when it is not known which server that is.
+fn audiences(issuer: Option<&TrustedIssuer>, environment: &Environment) -> Option<Vec<Box<str>>> {
+    let named = issuer.map(|issuer| issuer.audiences.clone()).filter(|named| !named.is_empty());
+    named.or_else(|| {
+        let trusted = Trusted::load(environment).ok()?;
+        Some(vec![trusted.only().ok()?.url.as_str().into()])
+    })
+}
+
+fn explain(identity: &Identity, claims: Option<&Claims>) -> Explained {
+    let explain_claim = |(name, rule): (&str, &ClaimRule)| {
+        let found = claims?.get(name);
+        let claim = ExplainedClaim {
+            matches: found.is_some_and(|found| rule.holds(found)),
+            expected: match rule {
+                ClaimRule::Exact(expected) => expected.to_string(),
+                other => format!("{other:?}"),
+            },
+            found: found.cloned(),
+        };
+        Some((name.to_owned(), claim))
+    };
+    Explained {
+        identity: identity.name.to_string(),
+        matches: claims.is_some_and(|claims| identity.differences(claims).is_empty()),
+        claims: identity.rules.iter().map(|(name, rule)| (&**name, rule)).filter_map(explain_claim).collect(),
+    }
+}
+
+fn told(answer: &Answer) -> String {
+    let signature = match answer.signature {
+        Signature::Valid => "valid",
+        Signature::Invalid => "invalid",
+        Signature::Unknown => "unknown",
+    };
+    let mut text = format!("signature  {signature}\n");
+    if let Some(reason) = &answer.reason {
+        text.extend(["reason     ", reason, "\n"]);
+    }
+    for explained in &answer.identities {
+        let verdict = if explained.matches { "matches" } else { "does not match" };
+        text.extend(["\n", &explained.identity, "  ", verdict, "\n"]);
+        for (name, claim) in &explained.claims {
+            let found = claim.found.as_ref().map_or("missing".to_owned(), |found| format!("it is {found}"));
+            let verdict =
+                if claim.matches { "ok".to_owned() } else { format!("must be {:?}, {found}", claim.expected) };
+            text.extend(["  ", name, ": ", &verdict, "\n"]);
+        }
+    }
+    text
+}
+
+fn read_token(path: &Path) -> Result<Secret, Failure> {
+    let mut text = String::new();
+    let read = if path.as_os_str() == "-" {
+        std::io::stdin().lock().take(1024 * 1024).read_to_string(&mut text)
+    } else {
+        fs::File::open(path).and_then(|file| file.take(1024 * 1024).read_to_string(&mut text))
+    };
+    read.map_err(|error| trouble("cannot read", path, &error))?;
+    let whole = Secret::new(text);
+    Ok(Secret::new(whole.expose().trim()))
+}

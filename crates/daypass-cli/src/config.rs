@@ -1,0 +1,94 @@
+//! The configuration file: which servers are ours, and as who.
+//!
+//! Read on every call of a helper, so it is one small file. `login` and `logout` write it ([`edit`]); a company may
+//! ship one for all users of a machine. A project's folder never holds one: whoever can change a project's files
+//! must not be able to name a server that gets our credentials.
+
+use std::{fs, io, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{failure::Failure, private_folder::trouble, server::Server};
+
+pub(crate) mod edit;
+
+/// What the file says. Unknown keys are errors: a misspelt setting must not silently be none.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    /// The servers, in the order of the file.
+    #[serde(default, rename = "server", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) servers: Vec<Server>,
+}
+
+/// More than anybody's list of servers, and less than a mistake such as `/dev/zero`.
+const LARGEST: u64 = 1024 * 1024;
+
+impl Config {
+    /// Reads `path`. A file that is not there says nothing.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let text = match read_bounded(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(trouble("cannot read", path, &error)),
+        };
+        let config: Self = toml::from_str(&text).map_err(|error| {
+            let line = error.span().map_or(1, |span| line_of(&text, span.start));
+            let message = format!("`{}` line {line}: {}", path.display(), first_line(error.message()));
+            Failure::local(message).hint("correct the line, or move the file away and run `daypass login` again")
+        })?;
+        config.check(path)?;
+        Ok(config)
+    }
+
+    fn check(&self, path: &Path) -> Result<(), Failure> {
+        for (position, server) in self.servers.iter().enumerate() {
+            if self.servers.iter().skip(position + 1).any(|other| other.url == server.url) {
+                return Err(Failure::local(format!("`{}` lists {} twice", path.display(), server.url))
+                    .hint("remove one of the two `[[server]]` tables"));
+            }
+            if let Some(token) = server.identity_token_path.as_ref().filter(|token| !token.is_absolute()) {
+                let message =
+                    format!("`{}`: `identity_token_path` must be absolute, not `{}`", path.display(), token.display());
+                return Err(Failure::local(message).hint("it would depend on the folder a tool is started in"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_bounded(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let file = fs::File::open(path)?;
+    check_writers(&file)?;
+    let read = io::Read::read_to_string(&mut io::Read::take(file, LARGEST + 1), &mut text)?;
+    if read as u64 > LARGEST {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is larger than 1 MiB"));
+    }
+    Ok(text)
+}
+
+/// Whoever can write this file can have our proof of identity sent to a server of theirs.
+#[cfg(unix)]
+fn check_writers(file: &fs::File) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+
+    let found = file.metadata()?;
+    if found.is_file() && found.mode() & 0o002 != 0 {
+        return Err(io::Error::other("every user of this machine may write it; `chmod o-w` closes it"));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn check_writers(_: &fs::File) -> io::Result<()> {
+    Ok(())
+}
+
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}

@@ -1,0 +1,106 @@
+//! The one order in which a credential is found: **cached**, then from an **identity token**.
+//!
+//! Refreshing a session, the ambient identity of a CI job and the browser take their seats in [`Source`], between
+//! and after. Any number of processes that want the same credential do the work once: see [`obtain`].
+//!
+//! What is *not* here: the wire (`issuer_client.rs`), the files (`cache.rs`).
+
+use daypass_core::{clock::Clock, public_url::PublicUrl};
+
+use crate::{
+    cache::{Cache, Key, entry::Entry},
+    environment::Environment,
+    failure::{Failure, Status},
+    identity_token::{IdentityToken, NamedBy},
+    issuer_client,
+    server::Server,
+};
+
+/// A way to a new credential, in the order in which they are tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// An outside token that somebody handed us.
+    IdentityToken(IdentityToken),
+}
+
+impl Source {
+    /// The first source there is for `server`: what the environment says now, before what `login` remembered.
+    pub(crate) fn first(environment: &Environment, server: &Server) -> Option<Self> {
+        if let Some(named) = &environment.identity_token {
+            return Some(Self::IdentityToken(IdentityToken::of(named, NamedBy::Variable)));
+        }
+        let remembered = server.identity_token_path.clone();
+        remembered.map(|path| Self::IdentityToken(IdentityToken::File(path, NamedBy::Config)))
+    }
+}
+
+/// What is wanted: a credential of `server` for `audience`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    /// Who issues it.
+    pub(crate) server: &'a Server,
+    /// Who is to accept it.
+    pub(crate) audience: &'a PublicUrl,
+}
+
+impl<'a> Wanted<'a> {
+    /// A credential for the server's own index.
+    pub(crate) fn of(server: &'a Server) -> Self {
+        Self { server, audience: &server.url }
+    }
+
+    /// Its key in the cache.
+    pub(crate) fn key(self) -> Key<'a> {
+        Key { server: &self.server.url, audience: self.audience, identity: self.server.identity_or_empty() }
+    }
+}
+
+/// Returns a credential with enough life left: from the cache, or else a new one.
+pub(crate) fn obtain(wanted: Wanted<'_>, environment: &Environment, clock: &dyn Clock) -> Result<Entry, Failure> {
+    let cache = Cache::open(&environment.folders)?;
+    let fresh = |entry: &Entry| entry.has_enough_life(clock.now());
+    if let Some(entry) = cache.find(wanted.key())?.filter(fresh) {
+        return Ok(entry);
+    }
+    let source = Source::first(environment, wanted.server).ok_or_else(|| sign_in_needed(wanted.server))?;
+    renew(&cache, wanted, &source, clock, fresh)
+}
+
+/// Gets a new credential from `source` unless another process has just put one into the cache that is `good`.
+pub(crate) fn renew(
+    cache: &Cache,
+    wanted: Wanted<'_>,
+    source: &Source,
+    clock: &dyn Clock,
+    good: impl Fn(&Entry) -> bool,
+) -> Result<Entry, Failure> {
+    let key = wanted.key();
+    let mut lock = cache.lock(key, clock)?;
+    if let Some(entry) = cache.find(key)?.filter(good) {
+        return Ok(entry);
+    }
+    if let Some(failure) = lock.shared_failure.take() {
+        return Err(failure);
+    }
+    // Before the proof is spent: it may be good only once.
+    let seat = cache.seat(key)?;
+    let Source::IdentityToken(identity_token) = source;
+    let outside_token = identity_token.read()?;
+    let asked_at = clock.now();
+    let issued = issuer_client::exchange(wanted, &outside_token, clock);
+    let issued = issued.inspect_err(|failure| lock.share(failure, clock))?;
+    let entry = Entry::new(key, issued.identity, issued.access_token, asked_at, issued.life);
+    seat.keep(&entry)?;
+    Ok(entry)
+}
+
+/// Nobody is signed in, and nothing else proves who this is.
+pub(crate) fn sign_in_needed(server: &Server) -> Failure {
+    let identity = if server.identity.is_none() { " --identity ID" } else { "" };
+    Failure::new(Status::SignInNeeded, format!("no credential for {}, and nothing to get one with", server.url)).hint(
+        format!(
+            "`daypass login {}{identity} --identity-token PATH` signs in, and so does `DAYPASS_IDENTITY_TOKEN`",
+            server.url
+        ),
+    )
+}

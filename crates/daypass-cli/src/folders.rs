@@ -1,0 +1,91 @@
+//! Where this platform keeps a program's files.
+//!
+//! | | Linux and others | macOS | Windows |
+//! |---|---|---|---|
+//! | cache | `$XDG_CACHE_HOME` or `~/.cache` | `~/Library/Caches` | `%LOCALAPPDATA%` |
+//! | configuration | `$XDG_CONFIG_HOME` or `~/.config` | the same | `%APPDATA%` |
+//! | for all users | `/etc` | `/Library/Application Support` | `%PROGRAMDATA%` |
+//!
+//! What is *not* here: files and folders themselves; this only names them.
+
+use std::path::PathBuf;
+
+use crate::failure::Failure;
+
+/// The platform's folders, without our own name in them. `None`: the environment does not tell.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Folders {
+    cache: Option<PathBuf>,
+    config: Option<PathBuf>,
+    system: Option<PathBuf>,
+}
+
+impl Folders {
+    /// The folders of this platform, from its variables.
+    pub(crate) fn of_platform(variable: impl Fn(&str) -> Option<PathBuf>) -> Self {
+        // XDG Base Directory Specification: "If an implementation encounters a relative path [...] it should
+        // consider the path invalid and ignore it."
+        let absolute = |name: &str| variable(name).filter(|path| path.is_absolute());
+        if cfg!(windows) {
+            return Self {
+                cache: absolute("LOCALAPPDATA"),
+                config: absolute("APPDATA"),
+                system: absolute("PROGRAMDATA"),
+            };
+        }
+        let home = absolute("HOME");
+        let in_home = |path: &str| home.as_ref().map(|home| home.join(path));
+        let mac = cfg!(target_os = "macos");
+        let cache = if mac { in_home("Library/Caches") } else { in_home(".cache") };
+        Self {
+            cache: absolute("XDG_CACHE_HOME").or(cache),
+            config: absolute("XDG_CONFIG_HOME").or_else(|| in_home(".config")),
+            system: Some(if mac { "/Library/Application Support" } else { "/etc" }.into()),
+        }
+    }
+
+    /// Our cache folder.
+    pub(crate) fn cache(&self) -> Result<PathBuf, Failure> {
+        self.cache.as_ref().map(|folder| folder.join("daypass")).ok_or_else(|| unknown("cache", "XDG_CACHE_HOME"))
+    }
+
+    /// The user's configuration file.
+    pub(crate) fn config(&self) -> Result<PathBuf, Failure> {
+        let file = self.config.as_ref().map(|folder| folder.join("daypass/config.toml"));
+        file.ok_or_else(|| unknown("configuration", "XDG_CONFIG_HOME"))
+    }
+
+    /// The configuration file for all users of this machine.
+    pub(crate) fn system_config(&self) -> Option<PathBuf> {
+        self.system.as_ref().map(|folder| folder.join("daypass/config.toml"))
+    }
+}
+
+fn unknown(what: &str, variable: &str) -> Failure {
+    let variable = if cfg!(windows) { "LOCALAPPDATA` and `APPDATA" } else { variable };
+    let message = format!("the {what} folder is not known, because the environment names no home folder");
+    Failure::local(message).hint(format!("set `HOME` or `{variable}` to an absolute path"))
+}
+
+#[cfg(all(test, unix, not(target_os = "macos")))]
+mod tests {
+    use super::*;
+
+    fn folders(variables: &[(&str, &str)]) -> Folders {
+        Folders::of_platform(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| value.into()))
+    }
+
+    #[test]
+    fn xdg_variables_win_over_home() {
+        let both = folders(&[("HOME", "/home/ada"), ("XDG_CACHE_HOME", "/fast")]);
+        assert_eq!(both.cache().unwrap(), PathBuf::from("/fast/daypass"));
+        assert_eq!(both.config().unwrap(), PathBuf::from("/home/ada/.config/daypass/config.toml"));
+    }
+
+    #[test]
+    fn relative_paths_count_as_not_set() {
+        let relative = folders(&[("HOME", "/home/ada"), ("XDG_CACHE_HOME", "cache")]);
+        assert_eq!(relative.cache().unwrap(), PathBuf::from("/home/ada/.cache/daypass"));
+        assert!(folders(&[("HOME", "ada")]).cache().is_err());
+    }
+}

@@ -1,0 +1,29 @@
+//! Answering other tools in their own credential-helper protocols.
+//!
+//! A helper is called many times and answers from the cache nearly always, so it is looked for before the command
+//! line is parsed properly, and that path starts no async runtime and no TLS.
+
+use std::ffi::OsString;
+
+use daypass_core::clock::Clock;
+
+use crate::{environment::Environment, failure::Failure};
+
+pub(crate) mod keyring;
+
+/// Answers a helper's call. `None`: the command line is something else, or asks for help.
+pub(crate) fn answer(
+    arguments: &[OsString],
+    environment: &Environment,
+    clock: &dyn Clock,
+) -> Option<Result<(), Failure>> {
+    match arguments {
+        [helper, protocol, rest @ ..] if helper == "helper" && protocol == "keyring" => {
+            if rest.iter().any(|argument| argument == "--help" || argument == "-h") || rest.is_empty() {
+                return None;
+            }
+            Some(keyring::answer(rest, environment, clock))
+        }
+        _ => None,
+    }
+}

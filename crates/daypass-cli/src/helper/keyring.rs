@@ -1,0 +1,86 @@
+//! The `keyring` program's command line: the one interface that pip, uv, pdm, pipx and `build` share.
+//!
+//! | asked | asked by | answered |
+//! |---|---|---|
+//! | `get URL` | our own keyring backend | one line of JSON |
+//! | `--mode=creds --output=json get SERVICE [USER]` | pip | `{"username": …, "password": …}` |
+//! | `get SERVICE USER` | older pip, uv, pixi | the password |
+//! | `get SERVICE --mode creds` | uv | user name and password on two lines |
+//! | `--mode=creds get SERVICE ""` | pdm | the same |
+//! | `--mode=password get SERVICE USER` | pdm | the password |
+//!
+//! *Not ours* is exit status 1 without a word, at once: these tools ask about every host they meet, and about
+//! words that are no host.
+
+use std::ffi::OsString;
+
+use daypass_core::{access_token::ACCESS_TOKEN_USERNAME, clock::Clock};
+
+use crate::{
+    credential::{Wanted, obtain},
+    environment::Environment,
+    failure::Failure,
+    output,
+    service::Service,
+    trust::Trusted,
+};
+
+mod ask;
+
+use ask::{Ask, Shape};
+
+/// Answers one call, given what follows `helper keyring`.
+pub(crate) fn answer(arguments: &[OsString], environment: &Environment, clock: &dyn Clock) -> Result<(), Failure> {
+    let ask = Ask::parse(arguments)?;
+    let service = Service::parse(&ask.service).ok_or_else(Failure::silent)?;
+    let trusted = Trusted::load(environment)?;
+    let server = trusted.server_of(&service).ok_or_else(Failure::silent)?;
+    let entry = obtain(Wanted::of(server), environment, clock)?;
+    // pip looks its own cache up by the user name that stands in the URL: any other name makes it ask us again for
+    // every single request.
+    let username = ask.username.as_deref().filter(|name| !name.is_empty()).unwrap_or(ACCESS_TOKEN_USERNAME);
+    output::data(&ask.shape.write(username, entry.access_token.expose()))
+}
+
+impl Shape {
+    /// The answer, byte for byte as Python's `keyring` writes it.
+    fn write(self, username: &str, password: &str) -> String {
+        let (user, pass) = (quoted(username), quoted(password));
+        match self {
+            Self::Line => format!("{{\"username\":{user},\"password\":{pass}}}\n"),
+            Self::CredentialJson => format!("{{\"username\": {user}, \"password\": {pass}}}\n"),
+            Self::CredentialPlain => format!("{username}\n{password}\n"),
+            Self::PasswordJson => format!("{{\"password\": {pass}}}\n"),
+            Self::PasswordPlain => format!("{password}\n"),
+        }
+    }
+}
+
+/// A JSON string in ASCII only, as Python's `json.dumps` writes it: no reader can mistake its encoding.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for unit in text.encode_utf16() {
+        match u8::try_from(unit) {
+            Ok(b'"') => quoted.push_str("\\\""),
+            Ok(b'\\') => quoted.push_str("\\\\"),
+            Ok(byte @ 0x20..0x7f) => quoted.push(char::from(byte)),
+            _ => quoted.extend(["\\u", &format!("{unit:04x}")]),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_quoted_in_ascii() {
+        assert_eq!(quoted("a\"b\\c\nü𝄞"), r#""a\"b\\c\u000a\u00fc\ud834\udd1e""#);
+        for text in ["plain", "a\"b\\c\nü𝄞\u{7f}\u{0}"] {
+            assert_eq!(serde_json::from_str::<String>(&quoted(text)).unwrap(), text);
+        }
+    }
+}
