@@ -47,7 +47,7 @@ pub(crate) async fn get(
     let query = AuditQuery {
         since: wanted.since,
         until: wanted.until,
-        after_seq: wanted.after,
+        after_seq: wanted.after.unwrap_or(0),
         limit: wanted.limit.unwrap_or(MOST_EVENTS).min(MOST_EVENTS),
     };
     let rows = match parts.store.audit(&query).await {
@@ -61,7 +61,8 @@ pub(crate) async fn get(
             lines.push('\n');
         }
     }
-    let mut response = ([(header::CONTENT_TYPE, "application/jsonl"), (header::CACHE_CONTROL, "no-store")], lines).into_response();
+    let mut response =
+        ([(header::CONTENT_TYPE, "application/jsonl"), (header::CACHE_CONTROL, "no-store")], lines).into_response();
     if let Some(last) = rows.last() {
         response.headers_mut().insert("x-daypass-last", HeaderValue::from(last.seq));
     }
@@ -90,7 +91,8 @@ async fn authorize(parts: &Parts, headers: &HeaderMap) -> Result<(), Response> {
 fn is_administrator(parts: &Parts, claims: &AccessTokenClaims) -> bool {
     let trust = parts.trust.in_force();
     let identity = trust.policy.identities().iter().find(|identity| identity.id.to_string() == claims.sub);
-    let admin = |grants: &[daypass_core::grant::Grant]| grants.iter().any(|grant| grant.actions.contains(&Action::Admin));
+    let admin =
+        |grants: &[daypass_core::grant::Grant]| grants.iter().any(|grant| grant.actions.contains(&Action::Admin));
     admin(&claims.grants) && identity.is_some_and(|identity| admin(&identity.grants))
 }
 
@@ -111,5 +113,6 @@ fn unavailable(error: &StoreError) -> Response {
 fn problem(status: StatusCode, detail: &str) -> Response {
     let title = status.canonical_reason().unwrap_or_default();
     let body = serde_json::json!({"title": title, "status": status.as_u16(), "detail": detail}).to_string();
-    (status, [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")], body).into_response()
+    (status, [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")], body)
+        .into_response()
 }

@@ -22,10 +22,8 @@ pub(crate) struct Caller {
 impl Caller {
     pub(crate) fn of(extensions: &Extensions, headers: &HeaderMap) -> Self {
         // The server always sets the context; without one the caller is nobody in particular.
-        let nobody = RequestContext {
-            id: RequestId { process: 0, number: 0 },
-            peer: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        };
+        let nobody =
+            RequestContext { id: RequestId { process: 0, number: 0 }, peer: IpAddr::V4(Ipv4Addr::UNSPECIFIED) };
         let context = extensions.get().copied().unwrap_or(nobody);
         let user_agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
         Self { context, user_agent: user_agent.map(|text| text.chars().take(LONGEST_USER_AGENT).collect()) }

@@ -78,10 +78,8 @@ pub(crate) async fn exchange(parts: &Parts, caller: &Caller, form: &Form) -> Res
     let trust = parts.trust.in_force();
     let now = parts.clock.now();
     let (trusted, proven) = prove(parts, &trust, &wanted, now).await?;
-    let actor = Actor {
-        iss: proven.claims.issuer().to_owned(),
-        sub: proven.claims.subject().unwrap_or_default().to_owned(),
-    };
+    let actor =
+        Actor { iss: proven.claims.issuer().to_owned(), sub: proven.claims.subject().unwrap_or_default().to_owned() };
     let ask = Ask { issuer: &trusted.issuer.name, claims: &proven.claims, identity: wanted.identity };
     let permit = decide(&ask, &trust.policy).map_err(|denied| refuse_denied(&denied, &wanted, &actor))?;
     hand_out(parts, caller, &wanted, &proven, permit, actor, now).await

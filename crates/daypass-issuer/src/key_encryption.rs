@@ -39,8 +39,7 @@ impl KeyEncryptionKey {
     /// Encrypts `plain`, bound to `name`: a sealed key cannot be passed off as another one.
     pub(crate) fn seal(&self, name: &str, plain: &[u8]) -> Result<String, CannotOpen> {
         let mut sealed = plain.to_vec();
-        let nonce =
-            self.0.seal_in_place_append_tag(Aad::from(name.as_bytes()), &mut sealed).map_err(|_| CannotOpen)?;
+        let nonce = self.0.seal_in_place_append_tag(Aad::from(name.as_bytes()), &mut sealed).map_err(|_| CannotOpen)?;
         let mut out = nonce.as_ref().to_vec();
         out.append(&mut sealed);
         Ok(STANDARD.encode(out))

@@ -77,8 +77,7 @@ impl KeyRing {
 
 impl Keys {
     fn open(stored: Vec<StoredKey>, kek: &KeyEncryptionKey) -> Result<(Self, KeySet), IssuerError> {
-        let newest_active =
-            stored.iter().filter(|key| key.state == KeyState::Active).max_by_key(|key| key.generation);
+        let newest_active = stored.iter().filter(|key| key.state == KeyState::Active).max_by_key(|key| key.generation);
         let signing = SigningKey::open(newest_active.ok_or(IssuerError::Crypto("find an active signing key"))?, kek)?;
         let parse = |key: &StoredKey| {
             serde_json::from_str::<serde_json::Value>(&key.public_jwk)

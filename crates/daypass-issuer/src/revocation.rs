@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use axum::extract::FromRequest;
 use axum::{
     body::Bytes,
     extract::{Request, State},
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use axum::extract::FromRequest;
 use daypass_core::{
     Timestamp,
     audit::{AuditKind, Outcome},

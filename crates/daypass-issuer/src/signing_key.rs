@@ -35,8 +35,7 @@ impl SigningKey {
         let kid = thumbprint(&x, &y);
         let public_jwk = json!({"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": kid, "use": "sig", "alg": "ES256"});
         let private = pair.to_pkcs8v1().map_err(|_| IssuerError::Crypto("encode a signing key"))?;
-        let sealed_private =
-            kek.seal(&kid, private.as_ref()).map_err(|_| IssuerError::Crypto("seal a signing key"))?;
+        let sealed_private = kek.seal(&kid, private.as_ref()).map_err(|_| IssuerError::Crypto("seal a signing key"))?;
         let stored = StoredKey {
             kid: kid.clone(),
             generation,

@@ -48,7 +48,9 @@ async fn read(request: Request<Body>) -> Result<(HeaderMap, Bytes), Refusal> {
             answer.status = StatusCode::PAYLOAD_TOO_LARGE;
             Err(Refusal::new(answer, "body_too_large"))
         }
-        Err(_) => Err(Refusal::new(OAuthError::invalid_request("the request body did not arrive whole"), "body_broken")),
+        Err(_) => {
+            Err(Refusal::new(OAuthError::invalid_request("the request body did not arrive whole"), "body_broken"))
+        }
     }
 }
 
@@ -96,4 +98,3 @@ async fn refuse(parts: &Parts, caller: &Caller, refusal: Refusal) -> OAuthError 
         }
     }
 }
-

@@ -1,0 +1,56 @@
+//! `GET /api/v1/audit`.
+
+use axum::{body::Body, http::Request};
+use daypass_issuer::LoadedPolicy;
+use serde_json::{Value, json};
+
+use crate::house::{Answer, House};
+
+impl House {
+    async fn access_token(&self, repository_id: &str) -> String {
+        let answer = self.exchange(&self.outside_token(json!({"repository_id": repository_id})), &[]).await;
+        answer.json()["access_token"].as_str().unwrap().to_owned()
+    }
+
+    async fn read_audit(&self, query: &str, access_token: &str) -> Answer {
+        let request = Request::get(format!("/api/v1/audit{query}"));
+        self.send(request.header("authorization", format!("Bearer {access_token}")).body(Body::empty()).unwrap()).await
+    }
+}
+
+#[tokio::test]
+async fn an_administrator_reads_one_event_per_line() {
+    let house = House::build().await;
+    let admin = house.access_token("75").await;
+    let answer = house.read_audit("", &admin).await;
+    assert_eq!((answer.status, &answer.headers["content-type"]), (200, &"application/jsonl".parse().unwrap()));
+    let events: Vec<Value> = answer.body.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let last = events.last().unwrap();
+    assert_eq!((&last["kind"], &last["identity"]), (&json!("token.exchanged"), &json!("ci/auditor")));
+    for key in ["time", "kind", "outcome", "actor", "identity", "reason", "request_id", "token_sha256"] {
+        assert!(last.get(key).is_some(), "{key}");
+    }
+    let since = format!("?since={}&limit=5", house.now());
+    assert_eq!(house.read_audit(&since, &admin).await.status, 200);
+    assert_eq!(house.read_audit("?sinse=x", &admin).await.status, 400);
+}
+
+#[tokio::test]
+async fn nobody_else_reads_it() {
+    let house = House::build().await;
+    let (admin, job) = (house.access_token("75").await, house.access_token("74").await);
+    assert_eq!(house.get("/api/v1/audit").await.status, 401);
+    assert_eq!(house.read_audit("", "x").await.status, 401);
+    assert_eq!(house.read_audit("", &house.outside_token(json!({}))).await.status, 401);
+    assert_eq!(house.read_audit("", &job).await.status, 403);
+    house.post("/oauth/revoke", &[("token", &admin)]).await;
+    assert_eq!(house.read_audit("", &admin).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_withdrawn_rule_bites_at_once() {
+    let house = House::build().await;
+    let admin = house.access_token("75").await;
+    house.issuer.replace_policy(LoadedPolicy::default()).unwrap();
+    assert_eq!(house.read_audit("", &admin).await.status, 403);
+}

@@ -1,0 +1,63 @@
+//! `GET /.well-known/…`.
+
+use axum::{body::Body, http::Request};
+use insta::assert_json_snapshot;
+
+use crate::house::House;
+
+#[tokio::test]
+async fn the_server_says_what_it_offers_under_both_names() {
+    let house = House::build().await;
+    let answer = house.get("/.well-known/oauth-authorization-server").await;
+    assert_json_snapshot!(answer.json(), @r#"
+    {
+      "grant_types_supported": [
+        "urn:ietf:params:oauth:grant-type:token-exchange"
+      ],
+      "id_token_signing_alg_values_supported": [
+        "ES256"
+      ],
+      "issuer": "https://packages.example.com",
+      "jwks_uri": "https://packages.example.com/.well-known/jwks.json",
+      "response_types_supported": [],
+      "revocation_endpoint": "https://packages.example.com/oauth/revoke",
+      "revocation_endpoint_auth_methods_supported": [
+        "none"
+      ],
+      "subject_types_supported": [
+        "public"
+      ],
+      "token_endpoint": "https://packages.example.com/oauth/token",
+      "token_endpoint_auth_methods_supported": [
+        "none"
+      ]
+    }
+    "#);
+    assert_eq!(house.get("/.well-known/openid-configuration").await.body, answer.body);
+}
+
+#[tokio::test]
+async fn the_index_says_who_guards_it() {
+    let house = House::build().await;
+    assert_json_snapshot!(house.get("/.well-known/oauth-protected-resource").await.json(), @r#"
+    {
+      "authorization_servers": [
+        "https://packages.example.com"
+      ],
+      "bearer_methods_supported": [
+        "header"
+      ],
+      "resource": "https://packages.example.com"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn the_keys_are_public_only_and_cacheable() {
+    let house = House::build().await;
+    let answer = house.get("/.well-known/jwks.json").await;
+    assert!(answer.json()["keys"][0].get("d").is_none());
+    assert_eq!(answer.headers["cache-control"], "public, max-age=300");
+    let again = Request::get("/.well-known/jwks.json").header("if-none-match", &answer.headers["etag"]);
+    assert_eq!(house.send(again.body(Body::empty()).unwrap()).await.status, 304);
+}

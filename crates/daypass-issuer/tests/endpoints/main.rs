@@ -1,0 +1,10 @@
+//! The issuer's endpoints, through the real router and a real database. The files mirror the URLs.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod audit;
+mod discovery;
+mod house;
+mod revoke;
+mod token;
+mod token_attacks;
