@@ -1,1 +1,50 @@
-//! index
+//! Serves packages to whoever holds a grant.
+//!
+//! Pages and files of two sources: hosted files first, then an upstream index that is pulled through. A name that is
+//! hosted is never looked up upstream.
+//!
+//! What is *not* here: signing keys (an access token is verified with public keys that are passed in), uploads, and
+//! who may become which identity (that was decided when the access token was signed).
+//!
+//! | module | idea |
+//! |---|---|
+//! | [`index`] | everything put together: [`Index::open`], [`Index::router`] |
+//! | [`options`] | what an index is given |
+//! | [`import`] | puts a file into an index, offline |
+//! | [`file_store`] | where bytes are kept, whole or not at all |
+//! | `serve` | one request: parse, who asks, decide, do |
+//! | `target`, `negotiate`, `range` | what a request asks for |
+//! | `credential`, `guard`, `following` | who asks, what they may do, what was revoked meanwhile |
+//! | `source`, `hosted`, `upstream` | where projects come from |
+//! | `page` | what a project page says; reading and writing its forms |
+//! | `content`, `body`, `memory` | bytes of files as answers |
+//! | `distribution` | what a file's name and metadata say |
+//! | `error` | refusals, and what they are in HTTP |
+
+mod audit;
+mod body;
+mod content;
+mod credential;
+mod distribution;
+mod error;
+pub mod file_store;
+mod flight;
+mod following;
+mod guard;
+mod hosted;
+pub mod import;
+pub mod index;
+mod memory;
+mod negotiate;
+pub mod options;
+mod page;
+mod range;
+mod serve;
+mod source;
+mod target;
+mod upstream;
+
+pub use file_store::{FileStore, FileStoreError};
+pub use import::{ImportError, Imported, import_file};
+pub use index::Index;
+pub use options::{IndexOptions, IndexSpec, Pace};

@@ -1,0 +1,146 @@
+//! What may change behind our back: revoked access tokens and hosted files, followed from the store by polling.
+//!
+//! A revocation bites on every replica within one poll (a second). When the store has not answered for a few seconds,
+//! nobody is let in until it does: an open door is never the answer.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwap;
+use daypass_core::{
+    Timestamp,
+    clock::Clock,
+    names::{IndexName, ProjectName},
+};
+use daypass_store::{Store, StoreError};
+
+use crate::options::Pace;
+
+/// What the store said last.
+pub(crate) struct Following {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    pace: Pace,
+    began: Instant,
+    /// Milliseconds from `began` to the beginning of the last poll that succeeded.
+    seen_at: AtomicU64,
+    failing: AtomicBool,
+    revocations_seen: AtomicI64,
+    revoked: ArcSwap<HashMap<Box<str>, Timestamp>>,
+    catalogues: Vec<(IndexName, ArcSwap<Catalogue>)>,
+}
+
+/// Which projects an index hosts itself.
+#[derive(Debug, Default)]
+pub(crate) struct Catalogue {
+    /// Grows with every change.
+    pub version: i64,
+    /// The projects.
+    pub projects: HashSet<ProjectName>,
+}
+
+impl Following {
+    /// Reads everything once.
+    pub(crate) async fn begin(
+        store: Store,
+        clock: Arc<dyn Clock>,
+        pace: Pace,
+        indexes: impl Iterator<Item = IndexName>,
+    ) -> Result<Self, StoreError> {
+        let following = Self {
+            store,
+            clock,
+            pace,
+            began: Instant::now(),
+            seen_at: AtomicU64::new(0),
+            failing: AtomicBool::new(false),
+            revocations_seen: AtomicI64::new(0),
+            revoked: ArcSwap::default(),
+            // A version that no catalogue has: the first poll reads the projects.
+            catalogues: indexes
+                .map(|index| (index, ArcSwap::from_pointee(Catalogue { version: -1, projects: HashSet::new() })))
+                .collect(),
+        };
+        following.poll().await?;
+        Ok(following)
+    }
+
+    /// Polls for ever.
+    pub(crate) async fn run(&self) {
+        loop {
+            tokio::time::sleep(self.pace.follow).await;
+            let outcome = tokio::time::timeout(self.pace.blind, self.poll()).await;
+            let failed = match &outcome {
+                Ok(Ok(())) => None,
+                Ok(Err(error)) => Some(error.to_string()),
+                Err(_) => Some("the store does not answer".to_owned()),
+            };
+            let failing = failed.is_some();
+            if self.failing.swap(failing, Ordering::Relaxed) != failing {
+                match failed {
+                    Some(error) => tracing::error!(error, "revocations and hosted files cannot be followed"),
+                    None => tracing::info!("revocations and hosted files are followed again"),
+                }
+            }
+        }
+    }
+
+    /// Whether revocations of the last seconds may be unknown.
+    pub(crate) fn is_blind(&self) -> bool {
+        let seen_at = Duration::from_millis(self.seen_at.load(Ordering::Relaxed));
+        self.began.elapsed().saturating_sub(seen_at) > self.pace.blind
+    }
+
+    /// Whether the access token of that id was revoked.
+    pub(crate) fn is_revoked(&self, token_id: &str) -> bool {
+        let revoked = self.revoked.load();
+        !revoked.is_empty() && revoked.contains_key(token_id)
+    }
+
+    /// What `index` hosts itself.
+    pub(crate) fn catalogue(&self, index: &IndexName) -> Arc<Catalogue> {
+        let found = self.catalogues.iter().find(|(name, _)| name == index);
+        found.map(|(_, catalogue)| catalogue.load_full()).unwrap_or_default()
+    }
+
+    async fn poll(&self) -> Result<(), StoreError> {
+        let asked_at = self.began.elapsed();
+        self.poll_revocations().await?;
+        for (index, known) in &self.catalogues {
+            let version = self.store.catalogue_version(index).await?;
+            if version != known.load().version {
+                // The projects may be newer than the version: then the next poll reads them once more.
+                let projects = self.store.hosted_projects(index).await?.into_iter().collect();
+                known.store(Arc::new(Catalogue { version, projects }));
+            }
+        }
+        self.seen_at.store(u64::try_from(asked_at.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn poll_revocations(&self) -> Result<(), StoreError> {
+        let seen = self.revocations_seen.load(Ordering::Relaxed);
+        let rows = self.store.revocations_after(seen).await?;
+        let now = self.clock.now();
+        let known = self.revoked.load();
+        let is_new = |token_id: &str| !known.contains_key(token_id);
+        let live = rows.iter().filter(|row| row.revocation.expires_at > now);
+        let new: Vec<_> = live.filter(|row| is_new(&row.revocation.token_id)).collect();
+        if !new.is_empty() {
+            // What has expired by itself needs no revocation any more.
+            let mut revoked: HashMap<Box<str>, Timestamp> =
+                known.iter().filter(|(_, until)| **until > now).map(|(id, until)| (id.clone(), *until)).collect();
+            revoked.extend(new.iter().map(|row| (row.revocation.token_id.as_str().into(), row.revocation.expires_at)));
+            self.revoked.store(Arc::new(revoked));
+        }
+        let newest = rows.iter().map(|row| row.seq).max().unwrap_or(seen);
+        self.revocations_seen.fetch_max(newest, Ordering::Relaxed);
+        Ok(())
+    }
+}

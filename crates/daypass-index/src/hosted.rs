@@ -1,0 +1,153 @@
+//! Pages of hosted projects: rendered from the catalogue when it changes, kept in memory.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use daypass_core::names::{IndexName, ProjectName};
+use daypass_store::{HostedFile, Store};
+use moka::sync::Cache;
+use pep440_rs::Version;
+
+use crate::{
+    error::Refusal,
+    file_store::blocking,
+    flight::Flights,
+    page::{CoreMetadata, PageFile, ProjectPage, prepared::PreparedPage},
+};
+
+/// How many bytes of pages are held in memory.
+const PAGES_IN_MEMORY: u64 = 8 * 1024 * 1024;
+
+/// The API version that hosted pages keep to: versions, sizes, upload times (1.1); what came later is optional.
+const API_MINOR: u32 = 4;
+
+/// The catalogue's files of a project, and its page made of them.
+#[derive(Debug)]
+pub(crate) struct HostedPage {
+    /// The page.
+    pub prepared: PreparedPage,
+    files: Vec<HostedFile>,
+    version: i64,
+}
+
+impl HostedPage {
+    /// The catalogue's entry for a file.
+    pub(crate) fn find(&self, file: &str) -> Option<&HostedFile> {
+        self.files.iter().find(|candidate| candidate.file.as_str() == file)
+    }
+}
+
+type Outcome = Result<Arc<HostedPage>, Refusal>;
+
+/// The hosted pages of one index.
+pub(crate) struct HostedPages {
+    store: Store,
+    index: IndexName,
+    known: Cache<ProjectName, Arc<HostedPage>>,
+    flights: Flights<(ProjectName, i64), Outcome>,
+}
+
+impl HostedPages {
+    pub(crate) fn new(store: Store, index: IndexName) -> Self {
+        let weigh = |_: &ProjectName, page: &Arc<HostedPage>| page.prepared.weight();
+        let known = Cache::builder().weigher(weigh).max_capacity(PAGES_IN_MEMORY).build();
+        Self { store, index, known, flights: Flights::default() }
+    }
+
+    /// The page, if it is in memory and made from this version of the catalogue or a later one.
+    pub(crate) fn find(&self, project: &ProjectName, version: i64) -> Option<Arc<HostedPage>> {
+        self.known.get(project).filter(|page| page.version >= version)
+    }
+
+    /// The page, made from this version of the catalogue or a later one.
+    pub(crate) async fn get(&self, project: &ProjectName, version: i64) -> Outcome {
+        if let Some(page) = self.find(project, version) {
+            return Ok(page);
+        }
+        let (store, index, named) = (self.store.clone(), self.index.clone(), project.clone());
+        let known = self.known.clone();
+        let make = move || async move {
+            let page = Arc::new(make(&store, &index, &named, version).await?);
+            known.insert(named, Arc::clone(&page));
+            Ok(page)
+        };
+        self.flights.join((project.clone(), version), make).await.unwrap_or(Err(UNREADABLE))
+    }
+
+    /// Whether the catalogue has files of this project *now*, whatever was followed so far.
+    pub(crate) async fn is_hosted(&self, project: &ProjectName) -> Result<bool, Refusal> {
+        let files = self.store.hosted_files(&self.index, project).await.map_err(|error| unreadable(&error))?;
+        Ok(!files.is_empty())
+    }
+}
+
+const UNREADABLE: Refusal = Refusal::NotReady("its catalogue of files cannot be read");
+
+fn unreadable(error: &daypass_store::StoreError) -> Refusal {
+    tracing::error!(%error, "the catalogue of hosted files cannot be read");
+    UNREADABLE
+}
+
+async fn make(store: &Store, index: &IndexName, project: &ProjectName, version: i64) -> Result<HostedPage, Refusal> {
+    let files = store.hosted_files(index, project).await.map_err(|error| unreadable(&error))?;
+    let page = page_of(project, &files);
+    let prepared = blocking(move || Ok(PreparedPage::new(page))).await.map_err(|_| UNREADABLE)?;
+    Ok(HostedPage { prepared, files, version })
+}
+
+/// The page of a hosted project.
+fn page_of(project: &ProjectName, files: &[HostedFile]) -> ProjectPage {
+    let mut versions: Vec<&str> = files.iter().map(|file| file.version.as_str()).collect();
+    // What PEP 440 cannot read comes first, by its letters; imports let none of it in.
+    versions.sort_by_cached_key(|version| (version.parse::<Version>().ok(), (*version).to_owned()));
+    versions.dedup();
+    ProjectPage {
+        name: project.clone(),
+        api_minor: API_MINOR,
+        versions: Some(versions.into_iter().map(Into::into).collect()),
+        status: None,
+        files: files.iter().map(page_file).collect(),
+        extra: serde_json::Map::new(),
+    }
+}
+
+fn page_file(file: &HostedFile) -> PageFile {
+    let sha256 = |digest: &daypass_core::digest::Sha256| BTreeMap::from([("sha256".into(), digest.to_string().into())]);
+    PageFile {
+        name: file.file.clone(),
+        source: None,
+        hashes: sha256(&file.sha256),
+        size: Some(file.size),
+        requires_python: file.requires_python.as_deref().map(Into::into),
+        metadata: file
+            .metadata_sha256
+            .as_ref()
+            .map_or(CoreMetadata::Absent, |digest| CoreMetadata::Hashed(sha256(digest))),
+        yanked: None,
+        // PEP 700: `yyyy-mm-ddThh:mm:ss.ffffffZ`.
+        upload_time: Some(file.upload_time.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string().into()),
+        extra: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hosted_page_says_all_that_pep_700_wants() {
+        let file = |version: &str| HostedFile {
+            index: "python".parse().unwrap(),
+            project: "acme".parse().unwrap(),
+            file: format!("acme-{version}.tar.gz").parse().unwrap(),
+            version: version.to_owned(),
+            sha256: daypass_core::digest::Sha256::of("abc"),
+            size: 3,
+            upload_time: "2026-11-23T01:02:03.000450Z".parse().unwrap(),
+            requires_python: None,
+            metadata_sha256: None,
+        };
+        let page = page_of(&"acme".parse().unwrap(), &[file("1.10"), file("1.9"), file("1.9"), file("1.10rc1")]);
+        assert_eq!(page.versions.unwrap(), ["1.9", "1.10rc1", "1.10"].map(Into::into));
+        assert_eq!(page.files[0].upload_time.as_deref(), Some("2026-11-23T01:02:03.000450Z"));
+    }
+}

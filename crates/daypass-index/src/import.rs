@@ -1,0 +1,170 @@
+//! Puts a distribution file into an index, offline: `daypassd import`.
+//!
+//! The order makes it safe: first the bytes, whole and on disk, then the catalogue's row with its audit event. A crash
+//! in between leaves bytes that nobody serves, never a row without bytes.
+
+use std::{fs::File, io, os::unix::fs::FileExt as _, path::Path};
+
+use daypass_core::{
+    Timestamp,
+    audit::{AuditEvent, AuditKind, Outcome},
+    digest::{Sha256, Sha256Hasher},
+    names::{FileName, IndexName, ProjectName},
+};
+use daypass_store::{AddFile, HostedFile, Store, StoreError};
+
+pub use crate::distribution::NotADistribution;
+use crate::{
+    distribution::{Distribution, Kind},
+    file_store::{FileStore, FileStoreError, ScratchFile, blocking},
+};
+
+/// How many bytes are copied at a time.
+const PIECE: usize = 1024 * 1024;
+
+/// A file that is in the index now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// Its project.
+    pub project: ProjectName,
+    /// Its version.
+    pub version: String,
+    /// Its name.
+    pub file: FileName,
+    /// Its digest.
+    pub sha256: Sha256,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Whether it was there already, with the same bytes.
+    pub was_there: bool,
+}
+
+/// Why a file cannot be imported. One sentence each, for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// It is no distribution.
+    #[error("`{file}` cannot be imported: {source}")]
+    NotADistribution {
+        /// What was given.
+        file: String,
+        /// Why it is none.
+        source: NotADistribution,
+    },
+    /// It cannot be read.
+    #[error("`{file}` cannot be read: {source}")]
+    Unreadable {
+        /// What was given.
+        file: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The index has another file of this name. A name is never used for other bytes, or locked installs would break.
+    #[error("`{file}` is in index `{index}` already, with other bytes: give it a new version")]
+    Conflict {
+        /// The file's name.
+        file: FileName,
+        /// The index.
+        index: IndexName,
+    },
+    /// The bytes cannot be kept.
+    #[error(transparent)]
+    Files(#[from] FileStoreError),
+    /// The catalogue cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Imports the wheel or sdist at `path` into `index`. Durable when it returns.
+///
+/// The same file twice is no error; other bytes under a known name are an [`ImportError::Conflict`].
+pub async fn import_file(
+    store: &Store,
+    files: &FileStore,
+    index: &IndexName,
+    path: &Path,
+    now: Timestamp,
+    request_id: &str,
+) -> Result<Imported, ImportError> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+    let no_distribution = |source| ImportError::NotADistribution { file: name.clone(), source };
+    let distribution = Distribution::of(&name).map_err(no_distribution)?;
+    let Distribution { project, file, version, kind } = distribution.clone();
+
+    let scratch = files.scratch().await?;
+    let (from, to) = (path.to_owned(), scratch.handle());
+    let copied = blocking(move || copy(&File::open(from)?, &to)).await;
+    let (sha256, size) = copied.map_err(|source| ImportError::Unreadable { file: name.clone(), source })?;
+    let (scratch, metadata) = match kind {
+        Kind::Sdist => (scratch, None),
+        Kind::Wheel => {
+            let (scratch, read) = read_metadata(scratch, distribution).await?;
+            (scratch, Some(read.map_err(no_distribution)?))
+        }
+    };
+
+    let conflict = || ImportError::Conflict { file: file.clone(), index: index.clone() };
+    let there = store.hosted_files(index, &project).await?;
+    if there.iter().any(|other| other.file == file && other.sha256 != sha256) {
+        return Err(conflict());
+    }
+    let metadata_sha256 = metadata.as_ref().map(|metadata| Sha256::of(&metadata.bytes));
+    let requires_python = metadata.as_ref().and_then(|metadata| metadata.requires_python.clone());
+    if let (Some(digest), Some(metadata)) = (&metadata_sha256, metadata) {
+        files.put(&FileStore::blob(digest), metadata.bytes.into()).await?;
+    }
+    files.keep(scratch, &FileStore::blob(&sha256)).await?;
+
+    let version = version.to_string();
+    let hosted = HostedFile {
+        index: index.clone(),
+        project: project.clone(),
+        file: file.clone(),
+        version: version.clone(),
+        sha256,
+        size,
+        upload_time: now,
+        requires_python,
+        metadata_sha256,
+    };
+    let event = AuditEvent {
+        index: Some(index.clone()),
+        project: Some(project.clone()),
+        file: Some(file.clone()),
+        ..AuditEvent::new(now, AuditKind::FileImported, Outcome::Success, request_id)
+    };
+    let was_there = match store.add_hosted_file(hosted, event).await? {
+        AddFile::Added => false,
+        AddFile::Identical => true,
+        AddFile::Conflict => return Err(conflict()),
+    };
+    Ok(Imported { project, version, file, sha256, size, was_there })
+}
+
+type ReadMetadata = Result<crate::distribution::Metadata, NotADistribution>;
+
+async fn read_metadata(
+    scratch: ScratchFile,
+    distribution: Distribution,
+) -> Result<(ScratchFile, ReadMetadata), ImportError> {
+    let read = blocking(move || {
+        let metadata = distribution.metadata(&scratch.handle());
+        Ok((scratch, metadata))
+    });
+    Ok(read.await.map_err(FileStoreError::Scratch)?)
+}
+
+/// Copies a file, and computes its digest and length on the way.
+fn copy(from: &File, to: &File) -> io::Result<(Sha256, u64)> {
+    let mut piece = vec![0; PIECE];
+    let (mut hasher, mut at) = (Sha256Hasher::new(), 0);
+    loop {
+        let length = io::Read::read(&mut &*from, &mut piece)?;
+        let read = piece.get(..length).unwrap_or_default();
+        if read.is_empty() {
+            return Ok((hasher.finish(), at));
+        }
+        hasher.update(read);
+        to.write_all_at(read, at)?;
+        at += length as u64;
+    }
+}

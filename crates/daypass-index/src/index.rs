@@ -1,0 +1,78 @@
+//! The indexes of one server, put together.
+
+use std::sync::Arc;
+
+use axum::{Router, http::HeaderValue, routing::any};
+use daypass_core::clock::Clock;
+use daypass_store::{Store, StoreError};
+use tokio::task::JoinHandle;
+
+use crate::{
+    body::Buffers, content::Sender, following::Following, guard::Guard, hosted::HostedPages, memory::SmallFiles,
+    options::IndexOptions, serve::serve, source::Source, upstream::Upstream,
+};
+
+/// The indexes of one server, ready to be served. Cheap to clone.
+#[derive(Clone)]
+pub struct Index(Arc<Shared>);
+
+/// What all requests share.
+pub(crate) struct Shared {
+    pub(crate) guard: Guard,
+    pub(crate) following: Arc<Following>,
+    pub(crate) sources: Vec<Source>,
+    pub(crate) sender: Sender,
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The challenge for clients that can find their issuer (RFC 9728 §5.1).
+    pub(crate) challenge: HeaderValue,
+    _follower: Follower,
+}
+
+impl Index {
+    /// Reads what is revoked and what is hosted, and follows both from then on, as long as this or one of its routers
+    /// lives.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn open(options: IndexOptions) -> Result<Self, StoreError> {
+        let IndexOptions { public_url, indexes, store, files, keys, policy, clock, pace } = options;
+        let names = indexes.iter().map(|spec| spec.name.clone());
+        let following = Arc::new(Following::begin(store.clone(), Arc::clone(&clock), pace, names).await?);
+        let follower = Arc::clone(&following);
+        let follower = Follower(tokio::spawn(async move { follower.run().await }));
+        let resource = public_url.join("/.well-known/oauth-protected-resource");
+        let challenge = HeaderValue::try_from(format!("Bearer resource_metadata=\"{resource}\""))
+            .unwrap_or(HeaderValue::from_static("Bearer"));
+        let guard = Guard::new(public_url, keys, policy, Arc::clone(&clock), Arc::clone(&following));
+        let source = |spec: crate::options::IndexSpec| Source {
+            hosted: HostedPages::new(store.clone(), spec.name.clone()),
+            upstream: spec.upstream.map(|url| Upstream::new(&spec.name, &url, files.clone(), Arc::clone(&clock), pace)),
+            name: spec.name,
+        };
+        let sources = indexes.into_iter().map(source).collect();
+        let sender = Sender { files, small: SmallFiles::new(), buffers: Buffers::default() };
+        Ok(Self(Arc::new(Shared { guard, following, sources, sender, store, clock, challenge, _follower: follower })))
+    }
+
+    /// The routes `/{index}/simple/…` and `/{index}/files/…` of all indexes.
+    ///
+    /// Requests should have a [`RequestContext`](daypass_core::request::RequestContext) among their extensions.
+    pub fn router(&self) -> Router {
+        Router::new()
+            .route("/{index}/simple", any(serve))
+            .route("/{index}/simple/", any(serve))
+            .route("/{index}/simple/{*rest}", any(serve))
+            .route("/{index}/files/{*rest}", any(serve))
+            .with_state(Arc::clone(&self.0))
+    }
+}
+
+/// The task that follows the store; ends when dropped.
+struct Follower(JoinHandle<()>);
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

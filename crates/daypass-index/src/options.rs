@@ -1,0 +1,82 @@
+//! What an [`Index`](crate::Index) is given.
+
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use daypass_core::{clock::Clock, names::IndexName, policy::Policy, public_url::PublicUrl};
+use daypass_oidc::jwks::KeySet;
+use daypass_store::Store;
+use url::Url;
+
+use crate::file_store::FileStore;
+
+/// Everything the indexes of one server need.
+#[derive(Clone)]
+pub struct IndexOptions {
+    /// The server's public URL: issuer and audience of the access tokens that are accepted.
+    pub public_url: PublicUrl,
+    /// The indexes.
+    pub indexes: Vec<IndexSpec>,
+    /// The catalogue of hosted files, the revocations and the audit log.
+    pub store: Store,
+    /// The files themselves.
+    pub files: FileStore,
+    /// The public halves of the signing keys. A key that is gone from here opens nothing any more.
+    pub keys: Arc<ArcSwap<KeySet>>,
+    /// The identities: an access token is worth what its identity is granted *now*.
+    pub policy: Arc<ArcSwap<Policy>>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// How long things may take and stay.
+    pub pace: Pace,
+}
+
+/// One index.
+#[derive(Clone, PartialEq, Eq)]
+pub struct IndexSpec {
+    /// Its name, the first segment of its URLs.
+    pub name: IndexName,
+    /// The simple index that is asked for projects not hosted here. A user name and password in it are sent to that
+    /// origin only, and never shown.
+    pub upstream: Option<Url>,
+}
+
+impl std::fmt::Debug for IndexSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let upstream = self.upstream.as_ref().and_then(Url::host_str);
+        f.debug_struct("IndexSpec").field("name", &self.name).field("upstream", &upstream).finish_non_exhaustive()
+    }
+}
+
+/// How long things may take and stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// How long a page of upstream is served without asking again.
+    pub fresh: Duration,
+    /// How long it is remembered that upstream does not have a project.
+    pub absent: Duration,
+    /// How long after a failure upstream is left alone, where there is something older to serve.
+    pub retry: Duration,
+    /// How long upstream may take to begin an answer.
+    pub first_byte: Duration,
+    /// How long upstream may pause within an answer.
+    pub idle: Duration,
+    /// How often the store is asked for revocations and new files.
+    pub follow: Duration,
+    /// For how long revocations may be unknown before nobody is let in any more.
+    pub blind: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            fresh: Duration::from_secs(600),
+            absent: Duration::from_secs(60),
+            retry: Duration::from_secs(10),
+            first_byte: Duration::from_secs(10),
+            idle: Duration::from_secs(30),
+            follow: Duration::from_secs(1),
+            blind: Duration::from_secs(4),
+        }
+    }
+}

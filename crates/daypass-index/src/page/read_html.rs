@@ -1,0 +1,87 @@
+//! Reads PEP 503 HTML pages of somebody else's index.
+//!
+//! HTML says less than JSON: no sizes, no upload times, no versions. Such a page keeps to API 1.0 whatever it claims.
+
+use std::collections::BTreeMap;
+
+use daypass_core::names::{FileName, ProjectName};
+use percent_encoding::percent_decode_str;
+use scraper::{ElementRef, Html, Selector};
+use url::Url;
+
+use super::{CoreMetadata, PageFile, ProjectPage, ProjectStatus, UnknownPage, api_minor, is_digest};
+
+/// Reads the page of `name` that came from `base`.
+pub(crate) fn read(name: &ProjectName, base: &Url, body: &[u8]) -> Result<ProjectPage, UnknownPage> {
+    let document = Html::parse_document(std::str::from_utf8(body).map_err(UnknownPage::Utf8)?);
+    if let Some(version) = meta(&document, "pypi:repository-version") {
+        api_minor(&version)?;
+    }
+    let base = first(&document, "base[href]", "href").and_then(|href| base.join(&href).ok()).unwrap_or(base.clone());
+    let status = meta(&document, "pypi:project-status")
+        .map(|status| ProjectStatus { status, reason: meta(&document, "pypi:project-status-reason") });
+    let files = match Selector::parse("a[href]") {
+        Ok(anchors) => document.select(&anchors).filter_map(|anchor| read_anchor(&base, anchor)).collect(),
+        Err(_) => Vec::new(),
+    };
+    Ok(ProjectPage { name: name.clone(), api_minor: 0, versions: None, status, files, extra: serde_json::Map::new() })
+}
+
+/// The absolute URL of a file, without fragment and without credentials. Only `http` and `https` are followed.
+pub(super) fn source_url(base: &Url, href: &str) -> Option<Box<str>> {
+    let mut url = base.join(href.trim()).ok()?;
+    if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+        return None;
+    }
+    url.set_fragment(None);
+    url.set_username("").ok()?;
+    url.set_password(None).ok()?;
+    Some(String::from(url).into())
+}
+
+fn read_anchor(base: &Url, anchor: ElementRef<'_>) -> Option<PageFile> {
+    let href = anchor.attr("href")?;
+    let url = base.join(href.trim()).ok()?;
+    // PEP 503: the anchor's text is the last path component; the installers trust the latter.
+    let last = url.path_segments()?.next_back()?;
+    let name: FileName = percent_decode_str(last).decode_utf8().ok()?.parse().ok()?;
+    let metadata = anchor.attr("data-core-metadata").or_else(|| anchor.attr("data-dist-info-metadata"));
+    Some(PageFile {
+        name,
+        source: Some(source_url(base, href)?),
+        hashes: url.fragment().map(digests).unwrap_or_default(),
+        size: None,
+        requires_python: anchor.attr("data-requires-python").map(Into::into),
+        metadata: match metadata {
+            None | Some("false") => CoreMetadata::Absent,
+            Some(value) => match digests(value) {
+                digests if digests.is_empty() => CoreMetadata::Present,
+                digests => CoreMetadata::Hashed(digests),
+            },
+        },
+        yanked: anchor.attr("data-yanked").map(Into::into),
+        upload_time: None,
+        extra: None,
+    })
+}
+
+/// The digests in `sha256=…&egg=…`.
+fn digests(text: &str) -> BTreeMap<Box<str>, Box<str>> {
+    let good = |pair: &str| {
+        let (algorithm, digits) = pair.split_once('=')?;
+        // `egg=`, `subdirectory=` and the like are no digests, though their values may look like some.
+        let known = matches!(algorithm, "sha256" | "sha384" | "sha512" | "sha224" | "sha1" | "md5");
+        let digits = digits.to_ascii_lowercase();
+        (known && is_digest(algorithm, &digits)).then(|| (algorithm.into(), digits.into()))
+    };
+    text.split('&').filter_map(good).collect()
+}
+
+fn meta(document: &Html, name: &str) -> Option<Box<str>> {
+    first(document, &format!("meta[name=\"{name}\"]"), "content").map(Into::into)
+}
+
+fn first(document: &Html, selector: &str, attribute: &str) -> Option<String> {
+    let selector = Selector::parse(selector).ok()?;
+    document.select(&selector).next()?.attr(attribute).map(ToOwned::to_owned)
+}

@@ -1,0 +1,134 @@
+//! Answers one request, in four steps: parse the path, find out who asks, decide, do.
+//!
+//! The order matters. Who is not proven learns nothing, not even whether a thing exists; who has no grant learns that,
+//! and not whether the thing exists.
+
+mod files;
+mod pages;
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderValue, Method, header, request::Parts, uri::Uri},
+    response::Response,
+};
+use daypass_core::names::{IndexName, ProjectName};
+
+use crate::{
+    audit,
+    error::{Asked, Refusal},
+    guard::Caller,
+    index::Shared,
+    source::Source,
+    target::{Target, parse},
+};
+
+/// The handler of all routes.
+pub(crate) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    drop(body);
+    match answer(&shared, &parts).await {
+        Ok(response) => response,
+        Err(refusal) => refusal.answer(&shared.challenge),
+    }
+}
+
+async fn answer(shared: &Shared, request: &Parts) -> Result<Response, Refusal> {
+    let caller = shared.guard.caller(&request.headers)?;
+    if !matches!(request.method, Method::GET | Method::HEAD) {
+        return Err(Refusal::MethodNotAllowed);
+    }
+    let (index, target) = parse(request.uri.path()).ok_or(Refusal::NotFound)?;
+    let asking = Asking { shared, request, caller: &caller, index: index.parse().map_err(|_| Refusal::NotFound)? };
+    match target {
+        Target::List { slash } => {
+            asking.require_entry()?;
+            let source = asking.source()?;
+            if !slash {
+                return Ok(moved(&asking.request.uri, &format!("/{index}/simple/")));
+            }
+            pages::list(&asking, source)
+        }
+        Target::Project { project, slash } => {
+            let Ok(name) = project.parse::<ProjectName>() else {
+                asking.require_entry()?;
+                return Err(Refusal::NotFound);
+            };
+            asking.require_grant(&name)?;
+            let source = asking.source()?;
+            if !slash || name.as_str() != project {
+                return Ok(moved(&asking.request.uri, &format!("/{index}/simple/{name}/")));
+            }
+            pages::project(&asking, source, &name).await
+        }
+        Target::File { project, file } => {
+            let Ok(name) = project.parse::<ProjectName>() else {
+                asking.require_entry()?;
+                return Err(Refusal::NotFound);
+            };
+            asking.require_grant(&name)?;
+            files::file(&asking, asking.source()?, &name, &file).await
+        }
+    }
+}
+
+/// A request by somebody proven.
+struct Asking<'a> {
+    shared: &'a Shared,
+    request: &'a Parts,
+    caller: &'a Caller,
+    index: IndexName,
+}
+
+impl Asking<'_> {
+    fn source(&self) -> Result<&Source, Refusal> {
+        self.shared.sources.iter().find(|source| source.name == self.index).ok_or(Refusal::NotFound)
+    }
+
+    fn require_grant(&self, project: &ProjectName) -> Result<(), Refusal> {
+        if self.caller.may_pull(&self.index, project) {
+            return Ok(());
+        }
+        Err(self.denied(Asked::Project(project.clone()), Some(project)))
+    }
+
+    fn require_entry(&self) -> Result<(), Refusal> {
+        if self.caller.may_enter(&self.index) {
+            return Ok(());
+        }
+        Err(self.denied(Asked::Index, None))
+    }
+
+    /// The refusal, once it is in the audit log's queue.
+    fn denied(&self, what: Asked, project: Option<&ProjectName>) -> Refusal {
+        let refusal = Refusal::forbidden(self.caller.claims.identity.as_str(), &self.index, what);
+        let now = self.shared.clock.now();
+        let index = Some(&self.index);
+        let event = audit::denied(now, self.request, self.caller, index, project, refusal.to_string());
+        match self.shared.store.record_soon(event) {
+            Ok(()) => refusal,
+            Err(error) => unrecorded(&error),
+        }
+    }
+}
+
+fn unrecorded(error: &daypass_store::StoreError) -> Refusal {
+    tracing::error!(%error, "an audit event cannot be queued");
+    Refusal::NotReady("its audit log does not take the event")
+}
+
+/// A permanent redirect to `path`, with the query that was there (`?format=`).
+fn moved(uri: &Uri, path: &str) -> Response {
+    let location = match uri.query() {
+        Some(query) => format!("{path}?{query}"),
+        None => path.to_owned(),
+    };
+    let mut response = Response::default();
+    *response.status_mut() = axum::http::StatusCode::MOVED_PERMANENTLY;
+    if let Ok(location) = HeaderValue::try_from(location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    response
+}

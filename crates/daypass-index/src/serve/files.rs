@@ -1,0 +1,135 @@
+//! `/{index}/files/{project}/{file}` and `….metadata`.
+
+use axum::{http::Method, response::Response};
+use daypass_core::names::{FileName, ProjectName};
+
+use super::{Asking, unrecorded};
+use crate::{
+    audit,
+    content::{Bytes, Content, Sent},
+    error::Refusal,
+    source::{Project, Source},
+    upstream::{
+        Upstream, UpstreamError,
+        download::Arrival,
+        files::{Found, Wish},
+    },
+};
+
+/// Which file, of which project.
+struct Named<'a> {
+    project: &'a ProjectName,
+    /// The file.
+    file: FileName,
+    /// Whether its metadata is meant.
+    metadata: bool,
+}
+
+/// A file or its metadata.
+pub(super) async fn file(
+    asking: &Asking<'_>,
+    source: &Source,
+    project: &ProjectName,
+    file: &str,
+) -> Result<Response, Refusal> {
+    let (file, metadata) = file.strip_suffix(".metadata").map_or((file, false), |file| (file, true));
+    let named = Named { project, file: file.parse().map_err(|_| Refusal::NotFound)?, metadata };
+    match source.project(&asking.shared.following, project).await? {
+        Project::Hosted(page) => {
+            let file = page.find(named.file.as_str()).ok_or(Refusal::NotFound)?;
+            let content = if metadata {
+                metadata_of(asking, file).await?
+            } else {
+                Content { sha256: file.sha256, size: file.size, bytes: Bytes::Kept }
+            };
+            match send(asking, &named, content).await? {
+                Some(response) => Ok(response),
+                None => {
+                    tracing::error!(%project, file = %named.file, "a hosted file is missing or damaged");
+                    Err(Refusal::NotReady("the file is damaged"))
+                }
+            }
+        }
+        Project::Upstream(mut page) => {
+            let upstream = source.upstream.as_ref().ok_or(Refusal::NotFound)?;
+            if page.prepared.page.find(named.file.as_str()).is_none() {
+                // The page may be stale, and the file newer.
+                page = upstream.pages.get_anew(project).await?;
+            }
+            let listed = page.prepared.page.find(named.file.as_str()).ok_or(Refusal::NotFound)?;
+            let wish = if metadata { Wish::metadata(project, listed) } else { Wish::file(project, listed) };
+            pulled_through(asking, upstream, &named, &wish.ok_or(Refusal::NotFound)?).await
+        }
+    }
+}
+
+/// The metadata's length is not in the catalogue: the file store knows it.
+async fn metadata_of(asking: &Asking<'_>, file: &daypass_store::HostedFile) -> Result<Content, Refusal> {
+    let sha256 = file.metadata_sha256.ok_or(Refusal::NotFound)?;
+    let size = asking.shared.sender.size_of(&sha256).await?;
+    Ok(Content { sha256, size, bytes: Bytes::Kept })
+}
+
+async fn pulled_through(
+    asking: &Asking<'_>,
+    upstream: &Upstream,
+    named: &Named<'_>,
+    wish: &Wish,
+) -> Result<Response, Refusal> {
+    if let (&Method::HEAD, Some(sha256), Some(size)) = (&asking.request.method, wish.sha256, wish.size) {
+        // The page says it all: no reason to fetch a file that nobody may want.
+        let content = Content { sha256, size, bytes: Bytes::Unseen };
+        return send(asking, named, content).await?.ok_or(Refusal::NotFound);
+    }
+    // Twice: a kept file that turns out to be lost is fetched again.
+    for _ in 0..2 {
+        let content = match upstream.files.find(wish).await {
+            Found::Kept(pin) => Content { sha256: pin.sha256, size: pin.size, bytes: Bytes::Kept },
+            Found::Coming(download) => {
+                let arrival = download.arrival(wish.sha256.is_some()).await.map_err(|error| refused(error, named))?;
+                match (arrival, wish.sha256) {
+                    (Arrival::Stream(stream), Some(sha256)) => {
+                        Content { sha256, size: stream.size, bytes: Bytes::Coming(stream) }
+                    }
+                    (Arrival::Kept(pin), expected) => {
+                        if expected.is_none() && !named.metadata {
+                            // From now on the page gives the digest that was pinned.
+                            upstream.pages.forget(named.project);
+                        }
+                        Content { sha256: pin.sha256, size: pin.size, bytes: Bytes::Kept }
+                    }
+                    (Arrival::Stream(_), None) => return Err(Refusal::NotReady("a file could not be verified")),
+                }
+            }
+        };
+        if let Some(response) = send(asking, named, content).await? {
+            return Ok(response);
+        }
+        upstream.files.is_lost(wish);
+    }
+    Err(Refusal::NotReady("its file store does not work"))
+}
+
+fn refused(error: UpstreamError, named: &Named<'_>) -> Refusal {
+    match error {
+        // Its page lists the file, so this is a failure and no absence: an installer must not look elsewhere.
+        UpstreamError::Absent if !named.metadata => Refusal::UpstreamWrong("it lists the file, but does not have it"),
+        other => other.into(),
+    }
+}
+
+/// Sends `content`; `None` when the file store has lost it. A file that is sent is in the audit log's queue before.
+async fn send(asking: &Asking<'_>, named: &Named<'_>, content: Content) -> Result<Option<Response>, Refusal> {
+    let request = asking.request;
+    let response = match asking.shared.sender.send(&request.method, &request.headers, content).await? {
+        Sent::Lost => return Ok(None),
+        Sent::Unchanged(response) => return Ok(Some(response)),
+        Sent::Bytes(response) => response,
+    };
+    if request.method == Method::GET && !named.metadata {
+        let now = asking.shared.clock.now();
+        let event = audit::downloaded(now, request, asking.caller, &asking.index, named.project, &named.file);
+        asking.shared.store.record_soon(event).map_err(|error| unrecorded(&error))?;
+    }
+    Ok(Some(response))
+}

@@ -1,0 +1,91 @@
+//! What a request's path names.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+/// What a path names, with the segments as they were sent but decoded. Nothing of it is checked yet.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Target<'a> {
+    /// `/{index}/simple/`, or without the last slash.
+    List {
+        /// Whether the slash was there.
+        slash: bool,
+    },
+    /// `/{index}/simple/{project}/`, or without the last slash.
+    Project {
+        /// The project's name, as it was written.
+        project: Cow<'a, str>,
+        /// Whether the slash was there.
+        slash: bool,
+    },
+    /// `/{index}/files/{project}/{file}`.
+    File {
+        /// The project's name.
+        project: Cow<'a, str>,
+        /// The file's name.
+        file: Cow<'a, str>,
+    },
+}
+
+/// The index's name and what is asked of it; `None` where nothing can be.
+pub(crate) fn parse(path: &str) -> Option<(&str, Target<'_>)> {
+    let (index, rest) = path.strip_prefix('/')?.split_once('/')?;
+    let (area, rest) = rest.split_once('/').map_or((rest, None), |(area, rest)| (area, Some(rest)));
+    let target = match (area, rest) {
+        ("simple", None) => Target::List { slash: false },
+        ("simple", Some("")) => Target::List { slash: true },
+        ("simple", Some(rest)) => {
+            let (project, slash) = rest.strip_suffix('/').map_or((rest, false), |project| (project, true));
+            Target::Project { project: segment(project)?, slash }
+        }
+        ("files", Some(rest)) => {
+            let (project, file) = rest.split_once('/')?;
+            Target::File { project: segment(project)?, file: segment(file)? }
+        }
+        _ => return None,
+    };
+    Some((index, target))
+}
+
+fn segment(text: &str) -> Option<Cow<'_, str>> {
+    if text.is_empty() || text.contains('/') {
+        return None;
+    }
+    if !text.contains('%') {
+        return Some(Cow::Borrowed(text));
+    }
+    percent_decode_str(text).decode_utf8().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_name_lists_projects_and_files() {
+        let project = |project: &'static str, slash| Target::Project { project: project.into(), slash };
+        for (path, target) in [
+            ("/python/simple", Target::List { slash: false }),
+            ("/python/simple/", Target::List { slash: true }),
+            ("/python/simple/Acme.Hello", project("Acme.Hello", false)),
+            ("/python/simple/acme-hello/", project("acme-hello", true)),
+            ("/python/simple/..%2f..%2fx/", project("../../x", true)),
+            ("/python/files/a/b%2Bc.whl", Target::File { project: "a".into(), file: "b+c.whl".into() }),
+        ] {
+            assert_eq!(parse(path), Some(("python", target)), "{path}");
+        }
+    }
+
+    #[test]
+    fn other_paths_name_nothing() {
+        for path in ["", "/", "/python", "/python/", "/python/files/", "/python/files/a", "/python/files/a/b/c"] {
+            assert_eq!(parse(path), None, "{path}");
+        }
+        for path in
+            ["/python/simple//", "/python/simple/a/b", "/python/simple/a//", "/python/simple/%ff/", "/python/x/"]
+        {
+            assert_eq!(parse(path), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Upstream's files: kept once verified, and served only if whole.
+//!
+//! A kept file is a blob under its digest and a *pin* beside the page: this file name is these bytes. For a file whose
+//! page gives no digest the pin is ours, taken from the first download, and binding from then on.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use daypass_core::{digest::Sha256, names::ProjectName};
+use futures_util::StreamExt as _;
+use moka::sync::Cache;
+use object_store::ObjectStoreExt as _;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+use url::Url;
+
+use super::{Shelf, UpstreamError, client::UpstreamClient, download::Download};
+use crate::{file_store::FileStore, page::PageFile};
+
+/// The longest file that is pulled through, in bytes.
+const LONGEST_FILE: u64 = 16 * 1024 * 1024 * 1024;
+
+/// The longest core metadata, in bytes.
+const LONGEST_METADATA: u64 = 16 * 1024 * 1024;
+
+/// How many files are pulled through at the same time; others wait their turn.
+const AT_ONCE: usize = 32;
+
+/// What a file's bytes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Pin {
+    /// Their digest.
+    pub sha256: Sha256,
+    /// How many they are.
+    pub size: u64,
+}
+
+/// A file that is wanted from upstream.
+#[derive(Debug, Clone)]
+pub(crate) struct Wish {
+    /// Its project.
+    pub project: ProjectName,
+    /// Its name, or that of its metadata.
+    pub name: Box<str>,
+    /// Where upstream has it.
+    pub url: Url,
+    /// Its digest, if the page gives one.
+    pub sha256: Option<Sha256>,
+    /// Its length, if the page gives it.
+    pub size: Option<u64>,
+    /// The longest it may be.
+    pub limit: u64,
+}
+
+impl Wish {
+    /// The file itself.
+    pub(crate) fn file(project: &ProjectName, file: &PageFile) -> Option<Self> {
+        Some(Self {
+            project: project.clone(),
+            name: file.name.as_str().into(),
+            url: Url::parse(file.source.as_deref()?).ok()?,
+            sha256: file.sha256(),
+            size: file.size,
+            limit: file.size.unwrap_or(LONGEST_FILE).min(LONGEST_FILE),
+        })
+    }
+
+    /// Its core metadata, if upstream says that there is some (PEP 658).
+    pub(crate) fn metadata(project: &ProjectName, file: &PageFile) -> Option<Self> {
+        if !file.metadata.is_there() {
+            return None;
+        }
+        let mut url = Url::parse(file.source.as_deref()?).ok()?;
+        url.set_path(&format!("{}.metadata", url.path()));
+        Some(Self {
+            project: project.clone(),
+            name: format!("{}.metadata", file.name).into(),
+            url,
+            sha256: file.metadata.sha256(),
+            size: None,
+            limit: LONGEST_METADATA,
+        })
+    }
+
+    fn key(&self) -> Box<str> {
+        format!("{}/{}", self.project, self.name).into()
+    }
+}
+
+/// A wish come true, or coming.
+pub(crate) enum Found {
+    /// Whole, in the file store.
+    Kept(Pin),
+    /// On its way.
+    Coming(Arc<Download>),
+}
+
+/// The files of one upstream.
+#[derive(Clone)]
+pub(crate) struct UpstreamFiles(Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) client: Arc<UpstreamClient>,
+    pub(super) files: FileStore,
+    pub(super) turns: Semaphore,
+    shelf: Shelf,
+    /// Pins whose blob was seen whole.
+    pins: Cache<Box<str>, Pin>,
+    coming: Mutex<HashMap<Box<str>, Arc<Download>>>,
+}
+
+impl UpstreamFiles {
+    pub(super) fn new(client: Arc<UpstreamClient>, files: FileStore, shelf: Shelf) -> Self {
+        let pins = Cache::builder().max_capacity(10_000).build();
+        let turns = Semaphore::new(AT_ONCE);
+        Self(Arc::new(Inner { client, files, turns, shelf, pins, coming: Mutex::default() }))
+    }
+
+    /// The file, kept or coming. Whoever asks first sends for it.
+    pub(crate) async fn find(&self, wish: &Wish) -> Found {
+        if let Some(pin) = self.0.kept(wish).await {
+            return Found::Kept(pin);
+        }
+        let mut coming = self.0.coming.lock().unwrap_or_else(PoisonError::into_inner);
+        let download = coming.entry(wish.key()).or_insert_with(|| Download::begin(Arc::clone(&self.0), wish.clone()));
+        Found::Coming(Arc::clone(download))
+    }
+
+    /// Says that a kept file turned out not to be there, so that the next [`find`](Self::find) fetches it again.
+    pub(crate) fn is_lost(&self, wish: &Wish) {
+        self.0.pins.invalidate(&wish.key());
+    }
+}
+
+impl Inner {
+    /// The pin of a file that is kept, whole, and what the page says it is.
+    pub(super) async fn kept(&self, wish: &Wish) -> Option<Pin> {
+        let key = wish.key();
+        let fits = |pin: &Pin| {
+            wish.sha256.is_none_or(|sha256| sha256 == pin.sha256) && wish.size.is_none_or(|size| size == pin.size)
+        };
+        if let Some(pin) = self.pins.get(&key) {
+            return Some(pin).filter(fits);
+        }
+        let pin = match self.files.get(&self.pin_key(wish)).await {
+            Ok(bytes) => serde_json::from_slice(&bytes).ok().filter(fits)?,
+            // The same bytes may be here already, from another index.
+            Err(_) => Pin { sha256: wish.sha256?, size: wish.size? },
+        };
+        let blob = self.files.objects().head(&FileStore::blob(&pin.sha256)).await.ok()?;
+        if blob.size != pin.size {
+            tracing::error!(sha256 = %pin.sha256, "a kept file has changed its length; it is fetched again");
+            return None;
+        }
+        self.pins.insert(key, pin);
+        Some(pin)
+    }
+
+    /// Remembers, durably, that a file is these bytes.
+    pub(super) async fn pin(&self, wish: &Wish, pin: Pin) -> Result<(), UpstreamError> {
+        let bytes = serde_json::to_vec(&pin).unwrap_or_default();
+        self.files.put(&self.pin_key(wish), bytes.into()).await.map_err(|_| UpstreamError::Disk)?;
+        self.pins.insert(wish.key(), pin);
+        Ok(())
+    }
+
+    /// Ends a download: the next who asks finds the file kept, or sends for it again.
+    pub(super) fn came(&self, wish: &Wish) {
+        self.coming.lock().unwrap_or_else(PoisonError::into_inner).remove(&wish.key());
+    }
+
+    fn pin_key(&self, wish: &Wish) -> object_store::path::Path {
+        self.shelf.key(["files", wish.project.as_str(), &wish.name])
+    }
+}
+
+/// The digests of a project's files as they were pinned, by file name.
+pub(super) async fn pinned_digests(files: &FileStore, shelf: &Shelf, project: &ProjectName) -> HashMap<String, Sha256> {
+    let mut pinned = HashMap::new();
+    let prefix = shelf.key(["files", project.as_str()]);
+    let mut listed = files.objects().list(Some(&prefix));
+    while let Some(Ok(meta)) = listed.next().await {
+        let Some(name) = meta.location.filename().map(ToOwned::to_owned) else { continue };
+        if let Ok(bytes) = files.get(&meta.location).await
+            && let Ok(pin) = serde_json::from_slice::<Pin>(&bytes)
+        {
+            pinned.insert(name, pin.sha256);
+        }
+    }
+    pinned
+}
