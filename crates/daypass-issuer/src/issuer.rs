@@ -30,7 +30,7 @@ const LARGEST_BODY: usize = 64 * 1024;
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
 
 /// How often the store forgets what has ended.
-const SWEEP_EVERY: Duration = Duration::from_secs(60);
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
 /// What an issuer is made of.
 pub struct IssuerOptions {

@@ -18,40 +18,40 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-pub const URL: &str = "https://packages.example.com";
+pub(crate) const URL: &str = "https://packages.example.com";
 
 /// RFC 8693 §2.1, spelt out once more: the test must not learn it from the code.
-pub const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
-pub const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
+pub(crate) const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+pub(crate) const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
-pub struct House {
-    pub provider: Provider,
-    pub issuer: Issuer,
-    pub store: Store,
-    pub clock: Arc<ManualClock>,
+pub(crate) struct House {
+    pub(crate) provider: Provider,
+    pub(crate) issuer: Issuer,
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<ManualClock>,
     _folder: TempDir,
 }
 
-pub struct Answer {
-    pub status: u16,
-    pub headers: axum::http::HeaderMap,
-    pub body: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: axum::http::HeaderMap,
+    pub(crate) body: String,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.body))
     }
 
     /// The status, the error and what the asker is told.
-    pub fn error(&self) -> String {
+    pub(crate) fn error(&self) -> String {
         let body = self.json();
         format!("{} {}: {}", self.status, body["error"].as_str().unwrap(), body["error_description"].as_str().unwrap())
     }
 }
 
 impl House {
-    pub async fn build() -> Self {
+    pub(crate) async fn build() -> Self {
         let provider = Provider::start().await;
         let folder = tempfile::tempdir().unwrap();
         let store =
@@ -71,11 +71,11 @@ impl House {
         Self { provider, issuer, store, clock, _folder: folder }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Request::get(path).body(Body::empty()).unwrap()).await
     }
 
-    pub async fn send(&self, mut request: Request<Body>) -> Answer {
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
         request
             .extensions_mut()
             .insert(RequestContext { id: RequestId { process: 7, number: 1 }, peer: "192.0.2.7".parse().unwrap() });
@@ -89,44 +89,44 @@ impl House {
         }
     }
 
-    pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
         let mut body = url::form_urlencoded::Serializer::new(String::new());
         body.extend_pairs(form);
         self.post_raw(path, body.finish()).await
     }
 
-    pub async fn post_raw(&self, path: &str, body: impl Into<Body>) -> Answer {
+    pub(crate) async fn post_raw(&self, path: &str, body: impl Into<Body>) -> Answer {
         let request = Request::post(path).header("content-type", "application/x-www-form-urlencoded");
         self.send(request.body(body.into()).unwrap()).await
     }
 
-    pub async fn exchange(&self, outside_token: &str, more: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn exchange(&self, outside_token: &str, more: &[(&str, &str)]) -> Answer {
         let mut form = vec![("grant_type", EXCHANGE), ("subject_token_type", JWT), ("subject_token", outside_token)];
         form.extend_from_slice(more);
         self.post("/oauth/token", &form).await
     }
 
     /// An outside token that matches `ci/app`, unless `claims` says otherwise.
-    pub fn outside_token(&self, claims: Value) -> String {
+    pub(crate) fn outside_token(&self, claims: Value) -> String {
         self.provider.token(job(claims))
     }
 
-    pub async fn audit(&self) -> Vec<AuditEvent> {
+    pub(crate) async fn audit(&self) -> Vec<AuditEvent> {
         let query = AuditQuery { since: None, until: None, after_seq: 0, limit: 1000 };
         self.store.audit(&query).await.unwrap().into_iter().map(|row| row.event).collect()
     }
 
-    pub async fn last_event(&self) -> AuditEvent {
+    pub(crate) async fn last_event(&self) -> AuditEvent {
         self.audit().await.pop().unwrap()
     }
 
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 }
 
 /// What a job's token says, with `claims` laid over.
-pub fn job(claims: Value) -> Value {
+pub(crate) fn job(claims: Value) -> Value {
     let mut all = json!({"sub": "job-1", "aud": URL, "repository_id": "74", "ref": "refs/heads/main"});
     for (name, value) in claims.as_object().unwrap() {
         all[name] = value.clone();
@@ -134,7 +134,7 @@ pub fn job(claims: Value) -> Value {
     all
 }
 
-pub fn policy(provider: &str) -> LoadedPolicy {
+pub(crate) fn policy(provider: &str) -> LoadedPolicy {
     let text = format!(
         r#"
         [[issuer]]

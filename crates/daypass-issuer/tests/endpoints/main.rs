@@ -1,6 +1,7 @@
 //! The issuer's endpoints, through the real router and a real database. The files mirror the URLs.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::needless_pass_by_value, reason = "json!({…}) reads best without a borrow")]
 
 mod audit;
 mod discovery;
