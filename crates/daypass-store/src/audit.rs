@@ -54,6 +54,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Busy`] when too many wait, [`StoreError::Unavailable`] while the database fails or after
     /// [`close`](Store::close): the event is not queued.
+    #[expect(clippy::needless_pass_by_value, reason = "as `record`, so that a caller can change its mind")]
     pub fn record_soon(&self, event: AuditEvent) -> Result<(), StoreError> {
         self.queue().send_soon(Entry::new(&event)?)
     }

@@ -16,7 +16,7 @@ use crate::{
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// How long migrating may take, with waiting for another process that does the same.
-const MIGRATION_LIMIT: Duration = Duration::from_secs(60);
+const MIGRATION_LIMIT: Duration = Duration::from_mins(1);
 
 /// Refuses a database that is not one, or that a newer daypass wrote. Reads only.
 pub(crate) async fn check(connector: &Connector, connection: &mut AnyConnection) -> Result<(), StoreError> {

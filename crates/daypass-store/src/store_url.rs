@@ -93,7 +93,8 @@ fn postgres(text: &str) -> Result<StoreUrl, InvalidStoreUrl> {
         return Err(InvalidStoreUrl::Form);
     }
     for (key, _) in url.query_pairs() {
-        if !PARAMETERS.contains(&&*key) && !(key.starts_with("options[") && key.ends_with(']')) {
+        let known = PARAMETERS.contains(&&*key) || key.starts_with("options[") && key.ends_with(']');
+        if !known {
             return Err(InvalidStoreUrl::Parameter(key.chars().take(40).flat_map(char::escape_debug).collect()));
         }
     }

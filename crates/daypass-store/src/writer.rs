@@ -108,13 +108,11 @@ impl Writer {
         let mut closers = Vec::new();
         loop {
             let message = if self.failing.load(Ordering::Relaxed) {
-                match timeout(PROBE_PAUSE, queue.recv()).await {
-                    Ok(message) => message,
-                    Err(_) => {
-                        self.commit(Vec::new()).await;
-                        continue;
-                    }
-                }
+                let Ok(message) = timeout(PROBE_PAUSE, queue.recv()).await else {
+                    self.commit(Vec::new()).await;
+                    continue;
+                };
+                message
             } else {
                 queue.recv().await
             };
