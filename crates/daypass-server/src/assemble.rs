@@ -10,10 +10,9 @@ use daypass_core::{
     policy::Policy,
     public_url::PublicUrl,
 };
-use daypass_index::{Index, IndexOptions};
+use daypass_index::{FileStore, Index, IndexOptions, Pace};
 use daypass_issuer::{Issuer, IssuerOptions};
 use daypass_store::{Store, StoreError};
-use object_store::{ObjectStore, local::LocalFileSystem};
 
 use crate::{
     config::Settings,
@@ -46,9 +45,8 @@ pub(crate) fn store_failure(error: StoreError) -> Failure {
 }
 
 /// The place for packages in the data folder.
-pub(crate) fn open_files(data: &DataFolder) -> Result<Arc<dyn ObjectStore>, Failure> {
-    let files = LocalFileSystem::new_with_prefix(data.files()?).map_err(Failure::data)?;
-    Ok(Arc::new(files.with_fsync(true)))
+pub(crate) fn open_files(data: &DataFolder) -> Result<FileStore, Failure> {
+    FileStore::folder(&data.files()?).map_err(Failure::data)
 }
 
 impl Parts {
@@ -77,6 +75,7 @@ impl Parts {
             keys: issuer.keys(),
             policy: policy.clone(),
             clock: clock.clone(),
+            pace: Pace::default(),
         })
         .await
         .map_err(Failure::data)?;
@@ -96,16 +95,13 @@ impl Parts {
 
     /// All endpoints.
     pub(crate) fn router(&self) -> Router {
-        self.issuer
-            .router()
-            .merge(health::router(self.store.clone(), self.counters.clone()))
-            .merge(self.index.router())
+        self.issuer.router().merge(health::router(self.store.clone(), self.counters.clone())).merge(self.index.router())
     }
 
     /// What goes on beside the requests, until it is dropped.
     pub(crate) async fn run(mut self) {
-        let (issuer, index) = (self.issuer.clone(), self.index.clone());
-        tokio::join!(issuer.run(), index.run(), self.follow_policy());
+        let issuer = self.issuer.clone();
+        tokio::join!(issuer.run(), self.follow_policy());
     }
 
     async fn follow_policy(&mut self) {
@@ -133,8 +129,7 @@ impl Parts {
     async fn record_policy(&self) -> Result<(), Failure> {
         let policy = self.policy.load();
         let mut event = AuditEvent::new(self.clock.now(), AuditKind::PolicyLoaded, Outcome::Success, "policy");
-        event.reason =
-            Some(format!("{} issuers, {} identities", policy.issuers().len(), policy.identities().len()));
+        event.reason = Some(format!("{} issuers, {} identities", policy.issuers().len(), policy.identities().len()));
         self.store.record(event).await.map_err(store_failure)
     }
 }

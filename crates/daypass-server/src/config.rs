@@ -92,7 +92,9 @@ impl Settings {
         };
         let listen = place.listen.or(written.listen).unwrap_or(DEFAULT_LISTEN);
         let public_url = match &place.public_url {
-            Some(text) => Some(text.parse().map_err(|error| Failure::configuration(format!("`--public-url`: {error}")))?),
+            Some(text) => {
+                Some(text.parse().map_err(|error| Failure::configuration(format!("`--public-url`: {error}")))?)
+            }
             None => written.public_url,
         };
         // Paths in the file are relative to the file, paths on the command line to the current folder.

@@ -133,8 +133,12 @@ fn refuse_open_to_others(path: &Path) -> Result<(), Failure> {
     if mode & 0o022 == 0 {
         return Ok(());
     }
-    Err(Failure::data(format!("other users may write into the data folder {} (mode {:o})", path.display(), mode & 0o777))
-        .hint(format!("close it with `chmod 700 {}`, or choose another with `--data DIR`", path.display())))
+    Err(Failure::data(format!(
+        "other users may write into the data folder {} (mode {:o})",
+        path.display(),
+        mode & 0o777
+    ))
+    .hint(format!("close it with `chmod 700 {}`, or choose another with `--data DIR`", path.display())))
 }
 
 #[cfg(not(unix))]

@@ -20,7 +20,7 @@ const PAGE: u32 = 1_000;
 /// Shows the audit log on the server's own machine, oldest first.
 pub(crate) async fn run(audit: Audit) -> Result<(), Failure> {
     let settings = Settings::read(&audit.place)?;
-    if let Some(path) = settings.database.file()
+    if let Some(path) = settings.database.path()
         && !path.exists()
     {
         return Err(Failure::data(format!("there is no database at {}", path.display()))
@@ -34,7 +34,7 @@ pub(crate) async fn run(audit: Audit) -> Result<(), Failure> {
         None => None,
     };
     let store = open_store(&settings).await?;
-    let mut query = AuditQuery { since, until: None, after_seq: None, limit: PAGE };
+    let mut query = AuditQuery { since, until: None, after_seq: 0, limit: PAGE };
     loop {
         let rows = store.audit(&query).await.map_err(store_failure)?;
         let mut text = String::new();
@@ -47,7 +47,7 @@ pub(crate) async fn run(audit: Audit) -> Result<(), Failure> {
         }
         say(&text)?;
         match rows.last() {
-            Some(last) if rows.len() >= PAGE as usize => query.after_seq = Some(last.seq),
+            Some(last) if rows.len() >= PAGE as usize => query.after_seq = last.seq,
             _ => break,
         }
     }

@@ -9,8 +9,7 @@ use daypass_core::{
     clock::{Clock, SystemClock},
     names::IndexName,
 };
-use daypass_index::import_file;
-use daypass_store::AddFile;
+use daypass_index::{Imported, import_file};
 
 use super::say;
 use crate::{
@@ -20,6 +19,9 @@ use crate::{
     data_folder::DataFolder,
     failure::Failure,
 };
+
+/// What stands in the audit log for the request id: nobody asked over HTTP.
+const REQUEST: &str = "import";
 
 /// Puts files into an index. A file that is already there with the same bytes is no failure.
 pub(crate) async fn run(import: Import) -> Result<(), Failure> {
@@ -35,17 +37,12 @@ pub(crate) async fn run(import: Import) -> Result<(), Failure> {
     let store = open_store(&settings).await?;
     let mut refused = 0;
     for path in &paths {
-        let shown = path.file_name().unwrap_or_default().to_string_lossy();
-        match import_file(&store, &*files, &index, path, SystemClock.now()).await {
-            Ok(AddFile::Added) => say(&format!("imported {shown}\n"))?,
-            Ok(AddFile::Identical) => say(&format!("unchanged {shown}\n"))?,
-            Ok(AddFile::Conflict) => {
-                refused += 1;
-                say(&format!("refused {shown}: another file of that name is there, and files never change\n"))?;
-            }
+        match import_file(&store, &files, &index, path, SystemClock.now(), REQUEST).await {
+            Ok(Imported { file, was_there: false, .. }) => say(&format!("imported {file}\n"))?,
+            Ok(Imported { file, was_there: true, .. }) => say(&format!("unchanged {file}\n"))?,
             Err(error) => {
                 refused += 1;
-                say(&format!("refused {shown}: {error}\n"))?;
+                say(&format!("refused: {error}\n"))?;
             }
         }
     }

@@ -7,12 +7,8 @@ use daypass_core::{names::IndexName, public_url::PublicUrl};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    arguments::Serve,
-    assemble::Parts,
-    config::Settings,
-    data_folder::DataFolder,
-    failure::Failure,
-    listener, ready_file, telemetry,
+    arguments::Serve, assemble::Parts, config::Settings, data_folder::DataFolder, failure::Failure, listener,
+    ready_file, telemetry,
 };
 
 /// Serves until it is interrupted or terminated.

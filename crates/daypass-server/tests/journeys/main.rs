@@ -1,0 +1,26 @@
+//! Journeys: the whole product as its users meet it. A real `daypassd`, the real `daypass` in its real wheel, real
+//! pip and uv; only the world outside is faked (an OpenID provider, an upstream index), by code that shares nothing
+//! with ours.
+//!
+//! `cargo xtask test` brings the installers. Run by anything else, the journeys that need them say so.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod contract;
+mod crash;
+mod environment;
+mod exchange;
+mod http;
+mod index;
+mod installers;
+mod parallel;
+mod secrets;
+mod server;
+mod stage;
+mod world;
