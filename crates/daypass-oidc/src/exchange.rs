@@ -92,8 +92,7 @@ async fn document<T: DeserializeOwned>(http: &HttpClient, server: &PublicUrl, pa
 /// Exchanges an outside token for an access token (RFC 8693 §2).
 ///
 /// The outside token can be exchanged once. So when no connection came about it is tried once more, and otherwise
-/// never: after [`ExchangeError::Http`] with an error that says the request may have been acted upon, ask the CI for a
-/// fresh one.
+/// never: after [`ExchangeError::Uncertain`], ask the CI for a fresh one.
 pub async fn exchange(
     http: &HttpClient,
     clock: &dyn Clock,
@@ -110,7 +109,12 @@ pub async fn exchange(
         ("client_id", CLIENT_ID),
     ];
     form.extend(identity.map(|name| ("identity", name)));
-    let answer = post(http, &endpoints.token, &form).await?;
+    let answer = post(http, &endpoints.token, &form).await.map_err(|error| match error {
+        error @ (HttpError::TimedOut { .. } | HttpError::BrokeOff { .. } | HttpError::TooLarge { .. }) => {
+            ExchangeError::Uncertain(error)
+        }
+        error => ExchangeError::Http(error),
+    })?;
     answer::issued(&answer, clock.now())
 }
 
@@ -125,15 +129,14 @@ pub async fn revoke(
         return Err(ExchangeError::NoRevocation { server: endpoints.server.clone() });
     };
     let form = [("token", access_token.expose()), ("token_type_hint", "access_token"), ("client_id", CLIENT_ID)];
-    let answer = post(http, url, &form).await?;
+    let answer = post(http, url, &form).await.map_err(ExchangeError::Http)?;
     answer::success(&answer, clock.now())
 }
 
 /// Posts a form; once more if nothing of it was sent.
-async fn post(http: &HttpClient, url: &Url, form: &[(&str, &str)]) -> Result<Answer, ExchangeError> {
-    let mut outcome = http.post_form_bounded(url, form, MAX_ANSWER_BYTES).await;
-    if outcome.as_ref().is_err_and(HttpError::is_unreachable) {
-        outcome = http.post_form_bounded(url, form, MAX_ANSWER_BYTES).await;
+async fn post(http: &HttpClient, url: &Url, form: &[(&str, &str)]) -> Result<Answer, HttpError> {
+    match http.post_form_bounded(url, form, MAX_ANSWER_BYTES).await {
+        Err(error) if error.is_unreachable() => http.post_form_bounded(url, form, MAX_ANSWER_BYTES).await,
+        outcome => outcome,
     }
-    outcome.map_err(ExchangeError::Http)
 }

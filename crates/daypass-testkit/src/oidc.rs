@@ -54,8 +54,8 @@ pub enum Trouble {
     WrongIssuer,
     /// Both documents are answered with a redirect to where they really are.
     Redirect,
-    /// Discovery says that the keys are on a host of a private network, over plain http.
-    JwksOnPrivateHost,
+    /// Discovery says that the keys are where cloud machines keep their credentials.
+    JwksAtMetadataAddress,
     /// The JWKS has no keys.
     EmptyJwks,
     /// The JWKS has only keys that must not be used.

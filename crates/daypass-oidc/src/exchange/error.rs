@@ -7,9 +7,12 @@ use crate::http::{Answer, HttpError};
 /// Why a server did not do what was asked. The text is one sentence for people; [`ExchangeError::hint`] says what next.
 #[derive(Debug, thiserror::Error)]
 pub enum ExchangeError {
-    /// No answer.
+    /// No answer, and nothing done.
     #[error(transparent)]
     Http(HttpError),
+    /// The outside token was sent and no answer came: it may be spent or not.
+    #[error("the server may have taken the outside token: {0}")]
+    Uncertain(#[source] HttpError),
     /// The server answers, but is not one of ours.
     #[error("`{server}` is not a daypass server")]
     NotDaypass {
@@ -70,9 +73,7 @@ impl ExchangeError {
                 Some(format!("this machine's clock is {minutes} minutes {direction} the server's; set it right"))
             }
             Self::Replayed => Some("request a fresh outside token from the CI for every exchange".to_owned()),
-            Self::Http(HttpError::TimedOut { .. } | HttpError::BrokeOff { .. }) => {
-                Some("the outside token may be spent; request a fresh one before trying again".to_owned())
-            }
+            Self::Uncertain(_) => Some("request a fresh outside token from the CI before trying again".to_owned()),
             Self::Http(HttpError::Unreachable { .. }) => {
                 Some("check the network, the proxy settings and the server's URL".to_owned())
             }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use axum::{
-    Json, Router,
+    Router,
     body::{Body, Bytes},
     extract::{Query, State as From},
     http::{StatusCode, header},
@@ -27,8 +27,8 @@ pub(super) fn router(state: Shared) -> Router {
     Router::new()
         .route("/.well-known/openid-configuration", get(discovery))
         .route("/jwks", get(jwks))
-        .route("/moved/openid-configuration", get(|From(state): From<Shared>| async move { Json(metadata(&state)) }))
-        .route("/moved/jwks", get(|From(state): From<Shared>| async move { Json(locked(&state.keys).jwks()) }))
+        .route("/moved/openid-configuration", get(|From(state): From<Shared>| async move { json(&metadata(&state)) }))
+        .route("/moved/jwks", get(|From(state): From<Shared>| async move { json(&locked(&state.keys).jwks()) }))
         .route("/token", get(job_token))
         .with_state(state)
 }
@@ -41,8 +41,10 @@ async fn discovery(From(state): From<Shared>) -> Response {
         Trouble::Hang => future::pending().await,
         Trouble::Redirect => Redirect::temporary("/moved/openid-configuration").into_response(),
         Trouble::WrongIssuer => with(&state, json!({ "issuer": format!("{}/", state.url) })),
-        Trouble::JwksOnPrivateHost => with(&state, json!({ "jwks_uri": "http://10.0.0.1/jwks" })),
-        _ => Json(metadata(&state)).into_response(),
+        Trouble::JwksAtMetadataAddress => {
+            with(&state, json!({ "jwks_uri": "http://169.254.169.254/latest/meta-data/" }))
+        }
+        _ => json(&metadata(&state)),
     }
 }
 
@@ -57,25 +59,25 @@ async fn jwks(From(state): From<Shared>) -> Response {
         Trouble::Redirect => Redirect::temporary("/moved/jwks").into_response(),
         Trouble::HugeJwks => sent(format!("{good}{}", " ".repeat(1 << 20))),
         Trouble::EmptyJwks => sent(r#"{"keys":[]}"#.to_owned()),
-        Trouble::OnlyBadKeys => Json(json!({ "keys": bad_keys(&good) })).into_response(),
+        Trouble::OnlyBadKeys => json(&json!({ "keys": bad_keys(&good) })),
         Trouble::BadKeysAmongGood => {
             let mut all = bad_keys(&good);
             all.extend(members(&good));
             all.extend([json!(null), json!("key"), json!({})]);
-            Json(json!({ "keys": all })).into_response()
+            json(&json!({ "keys": all }))
         }
         Trouble::NotJson => sent("<html>Maintenance</html>".to_owned()),
-        _ => Json(good).into_response(),
+        _ => json(&good),
     }
 }
 
 /// As a CI's token endpoint: `{"value": …}`, a fresh token each time.
-async fn job_token(From(state): From<Shared>, Query(query): Query<HashMap<String, String>>) -> Json<Value> {
+async fn job_token(From(state): From<Shared>, Query(query): Query<HashMap<String, String>>) -> Response {
     let mut claims = state.job_claims.clone();
     if let Some(audience) = query.get("audience") {
         overlay(&mut claims, json!({ "aud": audience }));
     }
-    Json(json!({ "value": state.forge(claims).build() }))
+    json(&json!({ "value": state.forge(claims).build() }))
 }
 
 fn metadata(state: &State) -> Value {
@@ -92,7 +94,11 @@ fn metadata(state: &State) -> Value {
 fn with(state: &State, changes: Value) -> Response {
     let mut document = metadata(state);
     overlay(&mut document, changes);
-    Json(document).into_response()
+    json(&document)
+}
+
+fn json(document: &Value) -> Response {
+    sent(document.to_string())
 }
 
 fn sent(text: String) -> Response {
