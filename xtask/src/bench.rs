@@ -1,9 +1,56 @@
-//! tmp
-use crate::workspace::Workspace;
+//! `cargo xtask bench`: ratios, all measured in one run on one machine, as the tables of the README.
+//!
+//! What is compared is run in turns, round by round, so that a slower minute of the machine slows both. A table gives
+//! medians and, as noise, how far the rounds lie apart.
+
+mod exchange;
+mod helper;
+mod index;
+mod pip;
+mod server;
+mod statistics;
+
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, ValueEnum};
+
+use crate::{
+    build::{self, Built},
+    say::{complain, say},
+    workspace::{Profile, Workspace},
+};
+
 #[derive(Args)]
-pub(crate) struct Options {}
-pub(crate) fn run(_workspace: &Workspace, _options: &Options) -> Result<()> {
+pub(crate) struct Options {
+    /// Only these groups.
+    #[arg(value_name = "GROUP")]
+    groups: Vec<Group>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Group {
+    /// `daypass helper keyring get` against an empty program.
+    Helper,
+    /// `pip install` through the keyring against a password in the URL.
+    Pip,
+    /// Token exchange against the cryptography it cannot do without; memory; cold start.
+    Exchange,
+    /// The index against nginx.
+    Index,
+}
+
+/// Measures and prints one Markdown table for each group.
+pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    let built: Built = build::everything(workspace, Profile::Release)?;
+    for (group, measure) in [
+        (Group::Helper, helper::measure as fn(&Workspace, &Built) -> Result<String>),
+        (Group::Pip, pip::measure),
+        (Group::Exchange, exchange::measure),
+        (Group::Index, index::measure),
+    ] {
+        if options.groups.is_empty() || options.groups.contains(&group) {
+            complain(format_args!("measuring {group:?}"));
+            say(measure(workspace, &built)?);
+        }
+    }
     Ok(())
 }
