@@ -7,12 +7,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub(super) enum Place {
     /// This machine.
     Loopback,
-    /// A network of somebody's own: RFC 1918, RFC 6598, RFC 4193.
+    /// A network of somebody's own: RFC 1918, RFC 6598, RFC 4193, and what was set aside for documentation and
+    /// benchmarking (RFC 5737, RFC 2544), which laboratories and closed networks use as their own.
     Private,
     /// The Internet.
     Public,
     /// Nowhere a server of ours has business: link-local (where cloud machines find their metadata and with it
-    /// credentials), multicast, documentation, reserved.
+    /// credentials), multicast, reserved.
     Nowhere,
 }
 
@@ -33,15 +34,10 @@ fn place_of_v4(address: Ipv4Addr) -> Place {
     match address.octets() {
         [127, ..] => Place::Loopback,
         [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => Place::Private,
-        // "This network", link-local, IETF protocol assignments, documentation (three times), 6to4 anycast,
-        // benchmarking, multicast, reserved and broadcast: the IANA special-purpose registry (RFC 6890).
-        [0 | 224..=255, ..]
-        | [169, 254, ..]
-        | [192, 0, 0 | 2, _]
-        | [192, 88, 99, _]
-        | [198, 18 | 19, ..]
-        | [198, 51, 100, _]
-        | [203, 0, 113, _] => Place::Nowhere,
+        [192, 0, 2, _] | [198, 18 | 19, ..] | [198, 51, 100, _] | [203, 0, 113, _] => Place::Private,
+        // "This network", link-local, IETF protocol assignments, 6to4 anycast, multicast, reserved and broadcast: the
+        // IANA special-purpose registry (RFC 6890).
+        [0 | 224..=255, ..] | [169, 254, ..] | [192, 0, 0, _] | [192, 88, 99, _] => Place::Nowhere,
         _ if address == METADATA_IN_PUBLIC_SPACE => Place::Nowhere,
         _ => Place::Public,
     }
@@ -77,7 +73,8 @@ mod tests {
             (Place::Public, &["1.1.1.1", "172.32.0.1", "192.169.0.1", "100.128.0.1", "2606:4700::1"]),
             (Place::Public, &["::ffff:1.1.1.1", "64:ff9b::101:101"]),
             (Place::Nowhere, &["0.0.0.0", "169.254.169.254", "168.63.129.16", "224.0.0.1", "255.255.255.255"]),
-            (Place::Nowhere, &["203.0.113.9", "198.51.100.1", "192.0.2.1", "198.18.0.1", "240.0.0.1"]),
+            (Place::Private, &["203.0.113.9", "198.51.100.1", "192.0.2.1", "198.18.0.1"]),
+            (Place::Nowhere, &["240.0.0.1"]),
             (
                 Place::Nowhere,
                 &["::", "fe80::1", "fd00:ec2::254", "ff02::1", "2001:db8::1", "2002:7f00:1::", "::7f00:1"],
