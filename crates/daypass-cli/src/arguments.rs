@@ -11,21 +11,25 @@ use daypass_core::secret::Secret;
 
 const AFTER_HELP: &str = "\
 Examples:
-  daypass login https://packages.example.com --identity ci/app --identity-token /var/run/secrets/daypass/token
-  pip install --index-url https://packages.example.com/python/simple/ acme-hello
+  daypass login https://packages.example.com --identity-token /run/job/token
+  pip install -i https://packages.example.com/python/simple/ acme-hello
   daypass status
-  curl --user \"_token:$(daypass token)\" https://packages.example.com/python/simple/
-  DAYPASS_SERVER=https://packages.example.com DAYPASS_IDENTITY_TOKEN=\"$JOB_TOKEN\" pip install acme-hello
+  curl -u \"_token:$(daypass token)\" https://packages.example.com/python/simple/
+
+  In a job, without signing in:
+  export DAYPASS_SERVER=https://packages.example.com
+  export DAYPASS_IDENTITY_TOKEN=/run/job/token
+  pip install -i $DAYPASS_SERVER/python/simple/ acme-hello
 
 Environment variables:
-  DAYPASS_SERVER          The server to use, by any of its URLs; naming it here trusts it
+  DAYPASS_SERVER          The server, by any of its URLs; naming it trusts it
   DAYPASS_IDENTITY        The identity to assume, by name or id
-  DAYPASS_IDENTITY_TOKEN  The outside token that proves who this is: its value, or the path of a file
-  DAYPASS_CONFIG          The configuration file, in the place of `daypass/config.toml` in the user's folder
+  DAYPASS_IDENTITY_TOKEN  The token that proves who this is: its value or path
+  DAYPASS_CONFIG          The configuration file, instead of the user's own
 
 Exit codes:
   0  Done
-  1  Nothing to give: a helper was asked about a host that is not ours, or no identity matches
+  1  Nothing to give: not a host of ours, or no identity matches
   2  The command line cannot be understood
   3  The server refused
   4  Sign-in or an identity token is needed
@@ -77,8 +81,8 @@ pub(crate) enum Format {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
-  daypass login https://packages.example.com --identity ci/app --identity-token /var/run/secrets/daypass/token
-  fetch-job-token | daypass login https://packages.example.com --identity-token -")]
+  daypass login https://packages.example.com --identity-token /run/job/token
+  fetch-token | daypass login https://packages.example.com --identity ci/app --identity-token -")]
 pub(crate) struct Login {
     /// The server, by any of its URLs; an index URL will do [default: the one that is known]
     #[arg(value_name = "SERVER")]
@@ -102,7 +106,7 @@ pub(crate) struct Login {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
-  curl --user \"_token:$(daypass token)\" https://packages.example.com/python/simple/")]
+  curl -u \"_token:$(daypass token)\" https://packages.example.com/python/simple/")]
 pub(crate) struct Token {
     /// Who is to accept it: a server that you are signed in to, by any of its URLs
     #[arg(long, value_name = "URL")]
@@ -154,7 +158,7 @@ Examples:
       the password alone, as uv and older pip ask for it
   daypass helper keyring --mode=creds get packages.example.com
       user name and password, on two lines
-  daypass helper keyring --mode=creds --output=json get packages.example.com
+  daypass helper keyring --mode=creds --output=json get HOST
       the same as JSON, as pip asks for it")]
 pub(crate) struct Keyring {
     /// `get`: this helper is read-only
@@ -211,7 +215,8 @@ pub(crate) enum AdminIdentity {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
-  daypass admin identity explain --outside-token job.jwt --keys jwks.json --policy policy.toml -o json")]
+  daypass admin identity explain --outside-token job.jwt --policy policy.toml
+  daypass admin identity explain --outside-token job.jwt --keys jwks.json -o json")]
 pub(crate) struct Explain {
     /// The file that holds the outside token, or `-` for stdin
     #[arg(long, value_name = "FILE")]
@@ -231,7 +236,7 @@ pub(crate) struct Explain {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
-  daypass completion bash > ~/.local/share/bash-completion/completions/daypass")]
+  source <(daypass completion bash)")]
 pub(crate) struct Completion {
     /// The shell
     #[arg(value_enum)]

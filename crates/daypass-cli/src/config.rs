@@ -27,11 +27,13 @@ const LARGEST: u64 = 1024 * 1024;
 impl Config {
     /// Reads `path`. A file that is not there says nothing.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let text = match read_bounded(path) {
-            Ok(text) => text,
+        let file = match fs::File::open(path) {
+            Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(trouble("cannot read", path, &error)),
         };
+        check_writers(&file, path)?;
+        let text = read_bounded(file).map_err(|error| trouble("cannot read", path, &error))?;
         let config: Self = toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(1, |span| line_of(&text, span.start));
             let message = format!("`{}` line {line}: {}", path.display(), first_line(error.message()));
@@ -57,10 +59,8 @@ impl Config {
     }
 }
 
-fn read_bounded(path: &Path) -> io::Result<String> {
+fn read_bounded(file: fs::File) -> io::Result<String> {
     let mut text = String::new();
-    let file = fs::File::open(path)?;
-    check_writers(&file)?;
     let read = io::Read::read_to_string(&mut io::Read::take(file, LARGEST + 1), &mut text)?;
     if read as u64 > LARGEST {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is larger than 1 MiB"));
@@ -70,18 +70,20 @@ fn read_bounded(path: &Path) -> io::Result<String> {
 
 /// Whoever can write this file can have our proof of identity sent to a server of theirs.
 #[cfg(unix)]
-fn check_writers(file: &fs::File) -> io::Result<()> {
+fn check_writers(file: &fs::File, path: &Path) -> Result<(), Failure> {
     use std::os::unix::fs::MetadataExt;
 
-    let found = file.metadata()?;
+    let found = file.metadata().map_err(|error| trouble("cannot read", path, &error))?;
     if found.is_file() && found.mode() & 0o002 != 0 {
-        return Err(io::Error::other("every user of this machine may write it; `chmod o-w` closes it"));
+        let shown = path.display();
+        let message = format!("`{shown}` may be written by every user of this machine, so it cannot be believed");
+        return Err(Failure::local(message).hint(format!("look into it, then `chmod o-w '{shown}'` closes it")));
     }
     Ok(())
 }
 
 #[cfg(not(unix))]
-fn check_writers(_: &fs::File) -> io::Result<()> {
+fn check_writers(_: &fs::File, _: &Path) -> Result<(), Failure> {
     Ok(())
 }
 

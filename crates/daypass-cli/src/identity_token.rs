@@ -18,6 +18,8 @@ use crate::failure::{Failure, Status};
 /// The server takes no longer one, so there is no sense in reading more.
 const LONGEST: u64 = 64 * 1024;
 
+const WHAT_IT_IS: &str = "an identity token is a JWT: three parts of letters and digits, separated by dots";
+
 /// Who named the source: it is how a person finds it again, and it never quotes what may be a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NamedBy {
@@ -82,15 +84,19 @@ impl IdentityToken {
             // What was named may be a token after all: it is not quoted.
             Self::File(_, NamedBy::Option) => {
                 failure(format!("`--identity-token` is neither a JWT nor the path of a file that can be read: {why}"))
+                    .hint(WHAT_IT_IS)
             }
             Self::File(_, NamedBy::Variable) => failure(format!(
                 "`DAYPASS_IDENTITY_TOKEN` is neither a JWT nor the path of a file that can be read: {why}"
-            )),
+            ))
+            .hint(WHAT_IT_IS),
             Self::File(path, NamedBy::Config) => {
                 failure(format!("cannot read the identity token from `{}`: {why}", path.display()))
                     .hint("this path was remembered by `daypass login`; sign in again to change it")
             }
-            Self::Stdin | Self::Value(_) => failure(format!("cannot read the identity token from stdin: {why}")),
+            Self::Stdin | Self::Value(_) => {
+                failure(format!("cannot read the identity token from stdin: {why}")).hint(WHAT_IT_IS)
+            }
         }
     }
 
@@ -101,8 +107,7 @@ impl IdentityToken {
             Self::File(path, NamedBy::Config) => format!("`{}`", path.display()),
             Self::Stdin | Self::Value(_) => "stdin".to_owned(),
         };
-        Failure::new(Status::SignInNeeded, format!("{place} holds no identity token"))
-            .hint("an identity token is a JWT: three parts of letters and digits, separated by dots")
+        Failure::new(Status::SignInNeeded, format!("{place} holds no identity token")).hint(WHAT_IT_IS)
     }
 }
 

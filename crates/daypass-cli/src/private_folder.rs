@@ -73,7 +73,9 @@ pub(crate) fn make(folder: &Path) -> Result<(), Failure> {
 fn make_closed(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
 
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    // The umask can only take away, but it may take from the owner too.
+    fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))
 }
 
 #[cfg(not(unix))]

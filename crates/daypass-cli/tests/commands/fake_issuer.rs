@@ -1,0 +1,224 @@
+//! A server that speaks the wire format of RFC 9728, 8414, 8693 and 7009, written from the standards and not from
+//! our own code, which it judges. It counts what it is asked.
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, mpsc},
+    thread,
+    time::Duration,
+};
+
+use axum::{
+    Form, Json, Router,
+    extract::{Query, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::{Value, json};
+
+/// An outside token that the server takes.
+pub(crate) const OUTSIDE_TOKEN: &str = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJqb2ItMSJ9.b3V0c2lkZS1wcm9vZg";
+
+/// What one answer is made of.
+#[derive(Debug, Clone)]
+pub(crate) struct Behaviour {
+    pub(crate) expires_in: u64,
+    pub(crate) delay: Duration,
+    /// Instead of a token.
+    pub(crate) refusal: Option<(u16, Value)>,
+    /// Whether an outside token is good only once, as the contract says.
+    pub(crate) once: bool,
+    /// The `resource` and `issuer` it claims to be.
+    pub(crate) claims_to_be: Option<String>,
+    pub(crate) date: Option<&'static str>,
+}
+
+#[derive(Debug)]
+struct Seen {
+    behaviour: Behaviour,
+    exchanges: Vec<HashMap<String, String>>,
+    revoked: Vec<String>,
+    audit_queries: Vec<HashMap<String, String>>,
+    requests: usize,
+}
+
+type Shared = Arc<(String, Mutex<Seen>)>;
+
+/// A running server. It ends with the test's process.
+#[derive(Debug, Clone)]
+pub(crate) struct FakeIssuer {
+    shared: Shared,
+}
+
+impl FakeIssuer {
+    pub(crate) fn start() -> Self {
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let listener = tokio::net::TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+                let url = format!("http://{}", listener.local_addr().unwrap());
+                let behaviour = Behaviour {
+                    expires_in: 3600,
+                    delay: Duration::ZERO,
+                    refusal: None,
+                    once: false,
+                    claims_to_be: None,
+                    date: None,
+                };
+                let seen = Seen { behaviour, exchanges: vec![], revoked: vec![], audit_queries: vec![], requests: 0 };
+                let shared: Shared = Arc::new((url, Mutex::new(seen)));
+                sender.send(Self { shared: Arc::clone(&shared) }).unwrap();
+                axum::serve(listener, router(shared)).await.unwrap();
+            });
+        });
+        receiver.recv().unwrap()
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.shared.0
+    }
+
+    pub(crate) fn index_url(&self) -> String {
+        format!("{}/python/simple/", self.url())
+    }
+
+    pub(crate) fn authority(&self) -> &str {
+        self.url().trim_start_matches("http://")
+    }
+
+    pub(crate) fn behave(&self, change: impl FnOnce(&mut Behaviour)) {
+        change(&mut self.shared.1.lock().unwrap().behaviour);
+    }
+
+    pub(crate) fn exchanges(&self) -> Vec<HashMap<String, String>> {
+        self.shared.1.lock().unwrap().exchanges.clone()
+    }
+
+    pub(crate) fn revoked(&self) -> Vec<String> {
+        self.shared.1.lock().unwrap().revoked.clone()
+    }
+
+    pub(crate) fn audit_queries(&self) -> Vec<HashMap<String, String>> {
+        self.shared.1.lock().unwrap().audit_queries.clone()
+    }
+
+    pub(crate) fn requests(&self) -> usize {
+        self.shared.1.lock().unwrap().requests
+    }
+}
+
+/// The access token that the server gives out at its `number`th exchange.
+pub(crate) fn access_token(number: usize) -> String {
+    format!("eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJqdGkiOiJhY2Nlc3MtdG9rZW4ifQ.c2lnbmF0dXJl{number:04}")
+}
+
+fn router(shared: Shared) -> Router {
+    Router::new()
+        .route("/.well-known/oauth-protected-resource", get(resource))
+        .route("/.well-known/oauth-authorization-server", get(server))
+        .route("/oauth/token", post(token))
+        .route("/oauth/revoke", post(revoke))
+        .route("/api/v1/audit", get(audit))
+        .with_state(shared)
+}
+
+async fn resource(State(shared): State<Shared>) -> Json<Value> {
+    let mut seen = shared.1.lock().unwrap();
+    seen.requests += 1;
+    let us = seen.behaviour.claims_to_be.clone().unwrap_or_else(|| shared.0.clone());
+    Json(json!({"resource": us, "authorization_servers": [us], "bearer_methods_supported": ["header"]}))
+}
+
+async fn server(State(shared): State<Shared>) -> Json<Value> {
+    let mut seen = shared.1.lock().unwrap();
+    seen.requests += 1;
+    let us = seen.behaviour.claims_to_be.clone().unwrap_or_else(|| shared.0.clone());
+    Json(json!({
+        "issuer": us,
+        "token_endpoint": format!("{us}/oauth/token"),
+        "revocation_endpoint": format!("{us}/oauth/revoke"),
+        "jwks_uri": format!("{us}/.well-known/jwks.json"),
+        "response_types_supported": [],
+        "grant_types_supported": ["urn:ietf:params:oauth:grant-type:token-exchange"],
+    }))
+}
+
+async fn token(State(shared): State<Shared>, Form(form): Form<HashMap<String, String>>) -> Response {
+    let (behaviour, number, replayed) = {
+        let mut seen = shared.1.lock().unwrap();
+        seen.requests += 1;
+        let same = |old: &HashMap<String, String>| old.get("subject_token") == form.get("subject_token");
+        let replayed = seen.behaviour.once && seen.exchanges.iter().any(same);
+        seen.exchanges.push(form.clone());
+        (seen.behaviour.clone(), seen.exchanges.len(), replayed)
+    };
+    tokio::time::sleep(behaviour.delay).await;
+    let date = behaviour.date.map(|date| [("date", date)]);
+    if let Some((status, body)) = behaviour.refusal {
+        return (StatusCode::from_u16(status).unwrap(), date.unwrap_or([("x-date", "")]), Json(body)).into_response();
+    }
+    let field = |name: &str| form.get(name).map(String::as_str);
+    // RFC 8693 2.1
+    if field("grant_type") != Some("urn:ietf:params:oauth:grant-type:token-exchange")
+        || field("subject_token_type") != Some("urn:ietf:params:oauth:token-type:jwt")
+        || field("subject_token").is_none()
+    {
+        return refused("invalid_request", "this is not a token exchange");
+    }
+    if replayed {
+        return refused("invalid_request", "this outside token was already exchanged");
+    }
+    // RFC 8693 2.2.1
+    Json(json!({
+        "access_token": access_token(number),
+        "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
+        "token_type": "Bearer",
+        "expires_in": behaviour.expires_in,
+        "identity": field("identity").unwrap_or("ci/only"),
+    }))
+    .into_response()
+}
+
+fn refused(error: &str, description: &str) -> Response {
+    (StatusCode::BAD_REQUEST, Json(json!({"error": error, "error_description": description}))).into_response()
+}
+
+async fn revoke(State(shared): State<Shared>, Form(form): Form<HashMap<String, String>>) -> StatusCode {
+    let mut seen = shared.1.lock().unwrap();
+    seen.requests += 1;
+    seen.revoked.push(form["token"].clone());
+    StatusCode::OK
+}
+
+async fn audit(
+    State(shared): State<Shared>,
+    Query(query): Query<HashMap<String, String>>,
+    headers: HeaderMap,
+) -> Response {
+    let mut seen = shared.1.lock().unwrap();
+    seen.requests += 1;
+    let bearer = format!("Bearer {}", access_token(seen.exchanges.len()));
+    if headers.get("authorization").is_none_or(|value| *value != bearer) {
+        return (StatusCode::UNAUTHORIZED, Json(json!({"detail": "send a valid access token"}))).into_response();
+    }
+    if let Some((status, body)) = &seen.behaviour.refusal {
+        return (StatusCode::from_u16(*status).unwrap(), Json(body.clone())).into_response();
+    }
+    let page = query.get("after").map_or(1, |after| after.parse::<usize>().unwrap() + 1);
+    seen.audit_queries.push(query);
+    let event = |kind: &str, outcome: &str, reason: Value| {
+        json!({
+            "time": "2026-11-23T10:00:00Z", "kind": kind, "outcome": outcome, "request_id": "r1",
+            "actor": {"iss": "https://ci.example.com", "sub": "job-1"}, "identity": "ci/app", "reason": reason,
+        })
+    };
+    match page {
+        1 => ([("x-daypass-last", "1")], format!("{}\n", event("token.exchanged", "success", Value::Null))),
+        2 => ([("x-daypass-last", "2")], format!("{}\n", event("token.refused", "refused", json!("evil\u{1b}[31m")))),
+        _ => ([("x-none", "")], String::new()),
+    }
+    .into_response()
+}

@@ -1,0 +1,119 @@
+//! What is handed out of the cache, and what is not any more.
+
+use std::fs;
+
+use insta::assert_snapshot;
+
+use crate::{
+    fake_issuer::{FakeIssuer, access_token},
+    person::Person,
+};
+
+const MINUTE: i64 = 60;
+
+/// Which access token the helper gives: 1 is the one of the sign-in, 2 a new one.
+fn given(person: &Person, issuer: &FakeIssuer) -> usize {
+    let done = person.run(["helper", "keyring", "get", &issuer.index_url(), "ada"]);
+    assert!(done.status.success(), "{}", person.told(&done));
+    let given = String::from_utf8(done.stdout).unwrap();
+    (1..9).find(|number| given.trim_end() == access_token(*number)).unwrap()
+}
+
+#[test]
+fn a_credential_with_enough_life_left_is_given_and_one_without_is_renewed() {
+    for (age, life, expected) in [
+        (44 * MINUTE, 60 * MINUTE, 1),
+        (46 * MINUTE, 60 * MINUTE, 2),
+        (60 * MINUTE, 60 * MINUTE, 2),
+        (90 * MINUTE, 60 * MINUTE, 2),
+        // A short life: three quarters of it.
+        (MINUTE, 8 * MINUTE, 1),
+        (3 * MINUTE, 8 * MINUTE, 2),
+        // The clock went backwards: a little, and too far.
+        (-4 * MINUTE, 60 * MINUTE, 1),
+        (-6 * MINUTE, 60 * MINUTE, 2),
+    ] {
+        let issuer = FakeIssuer::start();
+        let person = Person::signed_in(&issuer);
+        person.age_entry(age, life);
+        assert_eq!(given(&person, &issuer), expected, "age {age}, life {life}");
+    }
+}
+
+#[test]
+fn the_servers_word_on_the_life_counts() {
+    let issuer = FakeIssuer::start();
+    issuer.behave(|behaviour| behaviour.expires_in = 2);
+    let person = Person::signed_in(&issuer);
+    assert_eq!(given(&person, &issuer), 1);
+    person.age_entry(1, 2);
+    assert_eq!(given(&person, &issuer), 2);
+}
+
+#[test]
+fn a_damaged_entry_counts_as_none_and_is_replaced() {
+    for damage in ["", "{", "[]", "null", "\u{0}\u{0}", "{\"version\":2}", "{\"version\":1}"] {
+        let issuer = FakeIssuer::start();
+        let person = Person::signed_in(&issuer);
+        fs::write(person.entry(), damage).unwrap();
+        assert_eq!(given(&person, &issuer), 2, "{damage:?}");
+        assert_eq!(given(&person, &issuer), 2, "{damage:?}");
+    }
+}
+
+#[test]
+fn an_entry_of_another_server_under_our_name_counts_as_none() {
+    let (issuer, other) = (FakeIssuer::start(), FakeIssuer::start());
+    let person = Person::signed_in(&issuer);
+    let moved = fs::read_to_string(person.entry()).unwrap().replace(issuer.url(), other.url());
+    fs::write(person.entry(), moved).unwrap();
+    assert_eq!(given(&person, &issuer), 2);
+}
+
+#[test]
+fn a_credential_that_cannot_be_renewed_ends_with_a_sentence_and_a_hint() {
+    let issuer = FakeIssuer::start();
+    let person = Person::new();
+    let login = ["login", issuer.url(), "--identity", "ci/app", "--identity-token", "-"];
+    assert!(person.run_with_stdin(login, crate::fake_issuer::OUTSIDE_TOKEN).status.success());
+    assert_snapshot!(person.sees(["status"]), @r"
+    exit code: 0
+    ----- stdout
+    http://[SERVER]
+      identity   ci/app
+      until      [TIME]
+      index URL  http://[SERVER]/python/simple/
+      kept in    [HOME]/.cache/daypass/[HASH].json
+      next       nothing to do until then; after that, sign in again
+    ----- stderr
+    ");
+    person.age_entry(50 * MINUTE, 60 * MINUTE);
+    assert_snapshot!(person.sees(["helper", "keyring", "get", issuer.authority()]), @r"
+    exit code: 4
+    ----- stdout
+    ----- stderr
+    error: no credential for http://[SERVER], and nothing to get one with
+
+    hint: `daypass login http://[SERVER] --identity-token PATH` signs in, and so does `DAYPASS_IDENTITY_TOKEN`
+    ");
+    assert_snapshot!(person.sees(["status"]), @r"
+    exit code: 4
+    ----- stdout
+    http://[SERVER]
+      identity   ci/app
+      until      [TIME]
+      index URL  http://[SERVER]/python/simple/
+      kept in    [HOME]/.cache/daypass/[HASH].json
+      next       `daypass login http://[SERVER] --identity-token PATH` signs in, and so does `DAYPASS_IDENTITY_TOKEN`
+    ----- stderr
+    ");
+}
+
+#[test]
+fn identities_do_not_share_a_credential() {
+    let issuer = FakeIssuer::start();
+    let person = Person::signed_in(&issuer).with("DAYPASS_IDENTITY", "ci/other");
+    assert_eq!(given(&person, &issuer), 2);
+    assert_eq!(issuer.exchanges()[1]["identity"], "ci/other");
+    assert_eq!(person.entries().len(), 2);
+}

@@ -1,0 +1,230 @@
+//! The help that teaches, and what is said to a command line that cannot be understood.
+
+use insta::assert_snapshot;
+
+use crate::person::Person;
+
+#[test]
+fn the_help_lists_commands_examples_variables_and_exit_codes() {
+    assert_snapshot!(Person::new().sees(["--help"]), @r#"
+    exit code: 0
+    ----- stdout
+    Short-lived credentials for package installers, by themselves
+
+    Sign in once; from then on pip, uv and others ask `daypass` for a credential when they need one, and
+    nobody creates, copies or stores a token.
+
+    Usage: daypass <COMMAND>
+
+    Commands:
+      login       Signs in to a server, and trusts it from then on
+      token       Prints an access token
+      status      Shows who you are, until when, for which indexes, and what to do next
+      logout      Signs out: revokes the credentials, deletes them, and forgets the server
+      helper      Answers another tool in its own credential-helper protocol
+      admin       Administers a server
+      completion  Prints a script that completes `daypass` in a shell
+
+    Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Examples:
+      daypass login https://packages.example.com --identity-token /run/job/token
+      pip install -i https://packages.example.com/python/simple/ acme-hello
+      daypass status
+      curl -u "_token:$(daypass token)" https://packages.example.com/python/simple/
+
+      In a job, without signing in:
+      export DAYPASS_SERVER=https://packages.example.com
+      export DAYPASS_IDENTITY_TOKEN=/run/job/token
+      pip install -i $DAYPASS_SERVER/python/simple/ acme-hello
+
+    Environment variables:
+      DAYPASS_SERVER          The server, by any of its URLs; naming it trusts it
+      DAYPASS_IDENTITY        The identity to assume, by name or id
+      DAYPASS_IDENTITY_TOKEN  The token that proves who this is: its value or path
+      DAYPASS_CONFIG          The configuration file, instead of the user's own
+
+    Exit codes:
+      0  Done
+      1  Nothing to give: not a host of ours, or no identity matches
+      2  The command line cannot be understood
+      3  The server refused
+      4  Sign-in or an identity token is needed
+      5  The server cannot be reached, or answers nonsense
+      6  The configuration or the cache on this machine is in the way
+    ----- stderr
+    "#);
+}
+
+#[test]
+fn each_command_has_help_with_an_example() {
+    assert_snapshot!(Person::new().sees(["login", "--help"]), @r"
+    exit code: 0
+    ----- stdout
+    Signs in to a server, and trusts it from then on
+
+    Exchanges an identity token (the JWT that a CI job or a cloud machine has) for a short-lived
+    credential, and remembers the server, the identity and, if there is one, the path of the identity
+    token's file. The identity token itself is never kept.
+
+    Usage: daypass login [OPTIONS] [SERVER]
+
+    Arguments:
+      [SERVER]
+              The server, by any of its URLs; an index URL will do [default: the one that is known]
+
+    Options:
+          --identity <ID>
+              The identity to assume, by name or id [default: the only one that matches]
+
+          --identity-token <VALUE|PATH|->
+              The identity token: `-` for stdin, the path of a file, or the JWT itself, which others can
+              then see in the list of processes
+
+      -o, --output <OUTPUT>
+              How the result is written
+
+              Possible values:
+              - text: For people
+              - json: For programs: JSON, one document per line
+              
+              [default: text]
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+    Examples:
+      daypass login https://packages.example.com --identity-token /run/job/token
+      fetch-token | daypass login https://packages.example.com --identity ci/app --identity-token -
+    ----- stderr
+    ");
+    assert_snapshot!(Person::new().sees(["helper", "keyring", "--help"]), @r#"
+    exit code: 0
+    ----- stdout
+    Answers as the `keyring` program does, for servers that you are signed in to
+
+    For any other service the exit code is 1 and nothing is printed. Options of the `keyring` program
+    are understood wherever they stand.
+
+    Usage: daypass helper keyring [OPTIONS] <get> <URL> [USERNAME]
+
+    Arguments:
+      <get>
+              `get`: this helper is read-only
+
+      <URL>
+              The service: an index URL, or a host with or without a port
+
+      [USERNAME]
+              The user name, which is echoed
+
+    Options:
+          --mode <MODE>
+              What to answer: `password` needs a user name
+              
+              [possible values: password, creds]
+
+      -o, --output <OUTPUT>
+              In which form
+              
+              [possible values: plain, json]
+
+      -h, --help
+              Print help (see a summary with '-h')
+
+    Examples:
+      daypass helper keyring get https://packages.example.com/python/simple/
+          {"username":"_token","password":"…"}
+      daypass helper keyring get packages.example.com ada
+          the password alone, as uv and older pip ask for it
+      daypass helper keyring --mode=creds get packages.example.com
+          user name and password, on two lines
+      daypass helper keyring --mode=creds --output=json get HOST
+          the same as JSON, as pip asks for it
+    ----- stderr
+    "#);
+    for command in ["token", "admin audit", "admin identity explain", "completion"] {
+        let seen = Person::new().sees(command.split(' ').chain(["--help"]));
+        assert!(seen.starts_with("exit code: 0") && seen.contains("Examples:"), "{seen}");
+    }
+}
+
+#[test]
+fn a_misuse_is_one_sentence_and_a_hint() {
+    let person = Person::new();
+    let mut seen = String::new();
+    for line in ["", "logn", "login --identity", "token --format xml", "status x", "admin", "completion tcsh"] {
+        seen.push_str(&person.sees(line.split_whitespace()));
+        seen.push('\n');
+    }
+    assert_snapshot!(seen, @r"
+    exit code: 2
+    ----- stdout
+    ----- stderr
+    error: a command is needed
+
+    hint: `daypass --help` shows them all
+
+    exit code: 2
+    ----- stdout
+    ----- stderr
+    error: unrecognized subcommand `logn`
+
+    hint: it is used as `daypass <COMMAND>`
+
+    exit code: 2
+    ----- stdout
+    ----- stderr
+    error: a value is required for `--identity <ID>` but none was supplied
+
+    hint: `daypass --help` shows how it is used
+
+    exit code: 2
+    ----- stdout
+    ----- stderr
+    error: unexpected argument `--format` found
+
+    hint: it is used as `daypass token [OPTIONS]`
+
+    exit code: 2
+    ----- stdout
+    ----- stderr
+    error: unexpected argument `x` found
+
+    hint: it is used as `daypass status [OPTIONS]`
+
+    exit code: 2
+    ----- stdout
+    ----- stderr
+    error: a command is needed
+
+    hint: `daypass --help` shows them all
+
+    exit code: 2
+    ----- stdout
+    ----- stderr
+    error: invalid value `tcsh` for `<SHELL>` [possible values: bash, elvish, fish, powershell, zsh]
+
+    hint: `daypass --help` shows how it is used
+    ");
+}
+
+#[test]
+fn the_version_is_told() {
+    let seen = Person::new().sees(["--version"]);
+    assert!(seen.contains(concat!("daypass ", env!("CARGO_PKG_VERSION"))), "{seen}");
+}
+
+#[test]
+fn every_shell_is_completed() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let done = Person::new().run(["completion", shell]);
+        let script = String::from_utf8(done.stdout).unwrap();
+        assert!(done.status.success() && script.contains("identity-token"), "{shell}");
+    }
+}

@@ -1,0 +1,21 @@
+//! The real binary, run by a person with a home of their own, against a server that the tests made up.
+//!
+//! One literal for each run: exit code, stdout, stderr. A message that changed shows up in the diff.
+
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod fake_issuer;
+mod person;
+
+mod admin;
+mod cache_folder;
+mod configuration;
+mod freshness;
+mod help;
+mod helper_keyring;
+mod many_processes;
+mod refusals;
+mod secrets;
+mod sign_in;
+mod trust;
