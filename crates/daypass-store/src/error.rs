@@ -4,8 +4,8 @@ use std::{error::Error, fmt, sync::Arc};
 
 /// Why the store did not do something.
 ///
-/// Variants with a `place` come from [`Store::open`](crate::Store::open) and are for the operator; the others may
-/// come at any time, and their words are safe for whoever asked.
+/// Variants with a `place` come from [`Store::open`](crate::Store::open) only and are for the operator; the others
+/// may come at any time, and their words are safe for whoever asked.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// A newer daypass wrote the schema. Nothing was changed.
@@ -131,6 +131,19 @@ impl Error for Cause {
 }
 
 impl StoreError {
+    /// What the error of an open store means to whoever asked: not where the database is, which is for our log.
+    pub(crate) fn at_work(self) -> Self {
+        match self {
+            Self::Newer { .. }
+            | Self::Foreign { .. }
+            | Self::Corrupt { .. }
+            | Self::Unwritable { .. }
+            | Self::Unreachable { .. }
+            | Self::Denied { .. } => Self::Unavailable { cause: Some(Cause::new(self)) },
+            error => error,
+        }
+    }
+
     /// Unavailable without the database having said why: a time-out, or closed.
     pub(crate) const fn silence() -> Self {
         Self::Unavailable { cause: None }

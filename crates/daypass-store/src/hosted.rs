@@ -67,9 +67,10 @@ impl Store {
     pub async fn hosted_files(&self, index: &IndexName, project: &ProjectName) -> Result<Vec<HostedFile>, StoreError> {
         let rows = self
             .read(
+                // The `+` keeps SQLite from walking the whole index in this order instead of finding the project.
                 sqlx::query(
                     "SELECT file, version, sha256, size, upload_time_us, requires_python, metadata_sha256 \
-                     FROM hosted_file WHERE index_name = $1 AND project = $2 ORDER BY seq",
+                     FROM hosted_file WHERE index_name = $1 AND project = $2 ORDER BY +seq",
                 )
                 .bind(index.as_str())
                 .bind(project.as_str())

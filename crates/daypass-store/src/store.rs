@@ -119,7 +119,7 @@ impl Store {
 
     /// Waits for a reader's work.
     pub(crate) async fn read<T>(&self, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
-        self.inner.connector.within(LONGEST_WAIT, work).await
+        self.inner.connector.within(LONGEST_WAIT, work).await.map_err(StoreError::at_work)
     }
 }
 

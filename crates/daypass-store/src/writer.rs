@@ -4,6 +4,8 @@
 //! next one takes all that came meanwhile. Nobody is answered before the commit that holds his write.
 
 use std::{
+    error::Error,
+    iter::successors,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -196,8 +198,9 @@ impl Writer {
         let failed = self.failing.swap(fails.is_some(), Ordering::Relaxed);
         match fails {
             Some(error) if !failed => {
-                let cause = std::error::Error::source(error).map(ToString::to_string);
-                tracing::error!(%error, cause, "the database fails");
+                let causes = successors(error.source(), |&cause| cause.source()).map(ToString::to_string);
+                let causes = causes.collect::<Vec<_>>().join(": ");
+                tracing::error!(%error, causes, "the database fails");
             }
             None if failed => tracing::info!("the database works again"),
             _ => {}
@@ -206,7 +209,8 @@ impl Writer {
 
     async fn attempt(&mut self, writes: &mut [Write]) -> Result<(), StoreError> {
         // When the time is up the connection goes down with the attempt: whatever it was doing is rolled back.
-        timeout(STATEMENT_LIMIT, self.write(writes)).await.unwrap_or_else(|_| Err(StoreError::silence()))
+        let result = timeout(STATEMENT_LIMIT, self.write(writes)).await;
+        result.unwrap_or_else(|_| Err(StoreError::silence())).map_err(StoreError::at_work)
     }
 
     async fn write(&mut self, writes: &mut [Write]) -> Result<(), StoreError> {
