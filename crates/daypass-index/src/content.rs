@@ -78,7 +78,7 @@ impl Sender {
             Bytes::Unseen => Ok(Body::empty()),
             _ if *method == Method::HEAD || first == end => Ok(Body::empty()),
             Bytes::Coming(stream) => Ok(body::coming(stream, &self.buffers, first..end)),
-            Bytes::Kept if size <= SMALL => self.from_memory(&sha256, size, first, end).await,
+            Bytes::Kept if size <= SMALL => self.small_part(&sha256, size, first, end).await,
             Bytes::Kept => body::kept(&self.files, &self.buffers, &sha256, size, first..end).await,
         };
         let body = match body {
@@ -108,7 +108,7 @@ impl Sender {
         })
     }
 
-    async fn from_memory(&self, sha256: &Sha256, size: u64, first: u64, end: u64) -> Result<Body, FileStoreError> {
+    async fn small_part(&self, sha256: &Sha256, size: u64, first: u64, end: u64) -> Result<Body, FileStoreError> {
         let bytes = self.small.get(&self.files, sha256, size).await?;
         let offset = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
         Ok(Body::from(bytes.slice(offset(first)..offset(end))))

@@ -83,16 +83,16 @@ mod tests {
     async fn ten_at_once_make_it_once_and_the_next_one_makes_it_anew() {
         let flights = Flights::<u8, usize>::default();
         let made = Arc::new(AtomicUsize::new(0));
-        let make = || {
+        let count = || {
             let made = Arc::clone(&made);
             async move {
                 tokio::task::yield_now().await;
                 made.fetch_add(1, Ordering::SeqCst)
             }
         };
-        let all = futures_util::future::join_all((0..10).map(|_| flights.join(1, make))).await;
+        let all = futures_util::future::join_all((0..10).map(|_| flights.join(1, count))).await;
         assert_eq!(all, vec![Some(0); 10]);
-        assert_eq!(flights.join(1, make).await, Some(1));
+        assert_eq!(flights.join(1, count).await, Some(1));
         assert_eq!(flights.lock().len(), 0);
     }
 

@@ -83,9 +83,10 @@ impl Following {
             };
             let failing = failed.is_some();
             if self.failing.swap(failing, Ordering::Relaxed) != failing {
-                match failed {
-                    Some(error) => tracing::error!(error, "revocations and hosted files cannot be followed"),
-                    None => tracing::info!("revocations and hosted files are followed again"),
+                if let Some(error) = failed {
+                    tracing::error!(error, "revocations and hosted files cannot be followed");
+                } else {
+                    tracing::info!("revocations and hosted files are followed again");
                 }
             }
         }

@@ -36,7 +36,7 @@ use crate::{
 const REMEMBERED: u64 = 4096;
 
 /// How long one is remembered. Whatever could end it earlier is checked at every request besides.
-const REMEMBERED_FOR: Duration = Duration::from_secs(60);
+const REMEMBERED_FOR: Duration = Duration::from_mins(1);
 
 /// Turns a request's credential into a [`Caller`].
 pub(crate) struct Guard {

@@ -70,8 +70,8 @@ pub struct Pace {
 impl Default for Pace {
     fn default() -> Self {
         Self {
-            fresh: Duration::from_secs(600),
-            absent: Duration::from_secs(60),
+            fresh: Duration::from_mins(10),
+            absent: Duration::from_mins(1),
             retry: Duration::from_secs(10),
             first_byte: Duration::from_secs(10),
             idle: Duration::from_secs(30),

@@ -41,21 +41,20 @@ fn parse(text: &str) -> Option<Wanted> {
         return None;
     }
     let (first, last) = range.trim().split_once('-')?;
-    match (number(first)?, number(last)?) {
-        (Some(first), Some(last)) if first > last => None,
-        (Some(first), last) => Some(Wanted::From(first, last)),
-        (None, Some(length)) => Some(Wanted::Last(length)),
-        (None, None) => None,
+    match (first.trim(), last.trim()) {
+        ("", length) => Some(Wanted::Last(number(length)?)),
+        (first, "") => Some(Wanted::From(number(first)?, None)),
+        (first, last) => {
+            let (first, last) = (number(first)?, number(last)?);
+            (first <= last).then_some(Wanted::From(first, Some(last)))
+        }
     }
 }
 
-/// `Some(None)` for nothing, `None` for something that is no number. Numbers beyond 64 bits are as good as infinite.
-fn number(text: &str) -> Option<Option<u64>> {
-    match text.trim() {
-        "" => Some(None),
-        digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => Some(Some(digits.parse().unwrap_or(u64::MAX))),
-        _ => None,
-    }
+/// Numbers beyond 64 bits are as good as infinite.
+fn number(digits: &str) -> Option<u64> {
+    let are_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    are_digits.then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
 impl Wanted {

@@ -51,7 +51,7 @@ impl Shelf {
 
     /// The key of a record.
     fn key<'a>(&'a self, parts: impl IntoIterator<Item = &'a str>) -> object_store::path::Path {
-        object_store::path::Path::from_iter(self.0.iter().map(AsRef::as_ref).chain(parts))
+        self.0.iter().map(AsRef::as_ref).chain(parts).collect()
     }
 }
 

@@ -42,13 +42,10 @@ pub(super) async fn file(
             } else {
                 Content { sha256: file.sha256, size: file.size, bytes: Bytes::Kept }
             };
-            match send(asking, &named, content).await? {
-                Some(response) => Ok(response),
-                None => {
-                    tracing::error!(%project, file = %named.file, "a hosted file is missing or damaged");
-                    Err(Refusal::NotReady("the file is damaged"))
-                }
-            }
+            send(asking, &named, content).await?.ok_or_else(|| {
+                tracing::error!(%project, file = %named.file, "a hosted file is missing or damaged");
+                Refusal::NotReady("the file is damaged")
+            })
         }
         Project::Upstream(mut page) => {
             let upstream = source.upstream.as_ref().ok_or(Refusal::NotFound)?;

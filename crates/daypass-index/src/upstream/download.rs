@@ -79,7 +79,7 @@ impl Download {
         let (sender, progress) = watch::channel(Progress::Asked);
         let head = Arc::new(OnceLock::new());
         let run = Run { inner, wish, sender, head: Arc::clone(&head) };
-        tokio::spawn(run.to_the_end());
+        tokio::spawn(run.finish());
         Arc::new(Self { progress, head })
     }
 
@@ -133,7 +133,7 @@ struct Run {
 }
 
 impl Run {
-    async fn to_the_end(self) {
+    async fn finish(self) {
         let outcome = self.fetch().await;
         if let Err(error) = outcome {
             let Wish { project, name, .. } = &self.wish;

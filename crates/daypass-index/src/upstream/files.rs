@@ -176,8 +176,8 @@ impl Inner {
     }
 }
 
-/// The digests of a project's files as they were pinned, by file name.
-pub(super) async fn pinned_digests(files: &FileStore, shelf: &Shelf, project: &ProjectName) -> HashMap<String, Sha256> {
+/// What a project's files were pinned to, by file name.
+pub(super) async fn pins_of(files: &FileStore, shelf: &Shelf, project: &ProjectName) -> HashMap<String, Pin> {
     let mut pinned = HashMap::new();
     let prefix = shelf.key(["files", project.as_str()]);
     let mut listed = files.objects().list(Some(&prefix));
@@ -186,7 +186,7 @@ pub(super) async fn pinned_digests(files: &FileStore, shelf: &Shelf, project: &P
         if let Ok(bytes) = files.get(&meta.location).await
             && let Ok(pin) = serde_json::from_slice::<Pin>(&bytes)
         {
-            pinned.insert(name, pin.sha256);
+            pinned.insert(name, pin);
         }
     }
     pinned

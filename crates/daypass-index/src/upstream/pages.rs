@@ -12,7 +12,7 @@ use moka::sync::Cache;
 use reqwest::Response;
 use url::Url;
 
-use super::{Shelf, UpstreamError, client::UpstreamClient, files::pinned_digests, record::PageRecord};
+use super::{Shelf, UpstreamError, client::UpstreamClient, files::pins_of, record::PageRecord};
 use crate::{
     file_store::{FileStore, blocking},
     flight::Flights,
@@ -248,10 +248,12 @@ impl Inner {
     async fn prepare(&self, project: &ProjectName, record: PageRecord) -> Outcome {
         let PageRecord { checked_at, etag, mut page, .. } = record;
         if page.files.iter().any(|file| file.sha256().is_none()) {
-            let pinned = pinned_digests(&self.files, &self.shelf, project).await;
+            let pinned = pins_of(&self.files, &self.shelf, project).await;
             for file in page.files.iter_mut().filter(|file| file.sha256().is_none()) {
-                if let Some(sha256) = pinned.get(file.name.as_str()) {
-                    file.hashes.insert("sha256".into(), sha256.to_string().into());
+                if let Some(pin) = pinned.get(file.name.as_str()) {
+                    // What was served once under this name stays what it is, whatever upstream says of it later.
+                    file.hashes.insert("sha256".into(), pin.sha256.to_string().into());
+                    file.size = Some(pin.size);
                 }
             }
         }

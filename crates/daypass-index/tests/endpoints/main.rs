@@ -1,0 +1,21 @@
+//! The index through its real router: who gets what, and what upstream's whims do to it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod audit_rows;
+mod crash;
+mod hosted_files;
+mod import;
+mod pages;
+mod refusals;
+mod signer;
+mod sockets;
+mod upstream_files;
+mod upstream_pages;
+mod withdrawal;
+mod world;

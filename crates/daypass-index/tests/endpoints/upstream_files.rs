@@ -1,0 +1,319 @@
+//! Files of an upstream index: streamed, verified, kept, once; and what is wrong is never served.
+
+use axum::http::{Request, StatusCode};
+use daypass_testkit::{
+    upstream::{Speaks, Trouble, Upstream, UpstreamFile},
+    wheel::Wheel,
+};
+use futures_util::future::join_all;
+
+use crate::world::{World, eventually};
+
+const FILE: &str = "/python/files/requests/requests-1.0-py3-none-any.whl";
+const THEIRS: &str = "/files/requests/requests-1.0-py3-none-any.whl";
+
+/// Small, and long enough to be streamed.
+fn wheels() -> [Wheel; 2] {
+    let wheel = Wheel::new("requests", "1.0");
+    [wheel.clone(), wheel.padding(2_000_000)]
+}
+
+fn upstream(wheel: &Wheel) -> Upstream {
+    let upstream = Upstream::start();
+    upstream.add_wheel(wheel);
+    upstream
+}
+
+fn nothing_kept(world: &World) -> bool {
+    let blobs = world.files_folder().join("blobs/sha256");
+    let scratch = world.files_folder().join("scratch");
+    let count = |folder| std::fs::read_dir(folder).map(Iterator::count).unwrap_or_default();
+    count(blobs) == 0 && count(scratch) == 0
+}
+
+#[tokio::test]
+async fn a_file_is_fetched_once_with_and_without_hashes_from_json_and_html() {
+    for wheel in wheels() {
+        for (speaks, hashes) in
+            [(Speaks::Both, true), (Speaks::Both, false), (Speaks::Html, true), (Speaks::Html, false)]
+        {
+            let upstream = upstream(&wheel);
+            upstream.set(|manner| {
+                manner.speaks = speaks;
+                manner.hashes = hashes;
+            });
+            let world = World::before(&upstream).await;
+            for _ in 0..3 {
+                let answer = world.get(FILE).await;
+                assert_eq!(answer.status, StatusCode::OK, "{speaks:?} {hashes}");
+                assert_eq!(answer.bytes(), &wheel.bytes());
+                assert_eq!(answer.header("content-length"), wheel.bytes().len().to_string());
+                assert_eq!(answer.header("etag").len(), 66);
+                assert_eq!(answer.header("cache-control"), "private, max-age=365000000, immutable");
+            }
+            assert_eq!(upstream.hits(THEIRS), 1, "{speaks:?} {hashes}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn ten_misses_at_once_are_one_request_upstream() {
+    for wheel in wheels() {
+        let upstream = upstream(&wheel);
+        upstream.set(|manner| manner.files = Trouble::Slow(8_000_000));
+        let world = World::before(&upstream).await;
+        let answers = join_all((0..10).map(|_| world.get(FILE))).await;
+        assert!(answers.iter().all(|answer| answer.bytes() == &wheel.bytes()));
+        assert_eq!(upstream.hits(THEIRS), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_never_served_whole_and_never_kept() {
+    for wheel in wheels() {
+        for (trouble, hashes) in [
+            (Trouble::Corrupt, true),
+            (Trouble::Truncate, true),
+            (Trouble::Truncate, false),
+            (Trouble::Shorter, true),
+            (Trouble::Shorter, false),
+            (Trouble::Garbage("sorry".to_owned()), true),
+        ] {
+            let upstream = upstream(&wheel);
+            upstream.set(|manner| {
+                manner.files = trouble.clone();
+                manner.hashes = hashes;
+            });
+            let world = World::before(&upstream).await;
+            let answer = world.get(FILE).await;
+            let refused = answer.status == StatusCode::BAD_GATEWAY || answer.status == StatusCode::SERVICE_UNAVAILABLE;
+            assert!(refused || answer.body.is_err(), "{trouble:?}: {}", answer.status);
+            eventually(async || nothing_kept(&world)).await;
+            // The twin: upstream comes to its senses.
+            upstream.set(|manner| manner.files = Trouble::None);
+            assert_eq!(world.get(FILE).await.bytes(), &wheel.bytes(), "{trouble:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lie_about_the_digest_is_found_out() {
+    let [wheel, _] = wheels();
+    let upstream = Upstream::start();
+    let mut file = UpstreamFile::of(&wheel);
+    file.claimed_sha256 = Some("0".repeat(64));
+    upstream.add_file("requests", file);
+    let world = World::before(&upstream).await;
+    let answer = world.get(FILE).await;
+    assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
+    assert!(answer.phrase.contains("SHA-256"), "{}", answer.phrase);
+    eventually(async || nothing_kept(&world)).await;
+}
+
+#[tokio::test]
+async fn without_a_hash_the_first_bytes_are_binding() {
+    let [wheel, _] = wheels();
+    let upstream = upstream(&wheel);
+    upstream.set(|manner| {
+        manner.hashes = false;
+        manner.etag = false;
+    });
+    let world = World::before(&upstream).await;
+    assert!(
+        world.get_json("/python/simple/requests/").await.json()["files"][0]["hashes"].as_object().unwrap().is_empty()
+    );
+    assert_eq!(world.get(FILE).await.bytes(), &wheel.bytes());
+    // From now on the page says what was pinned.
+    let pinned = daypass_core::digest::Sha256::of(wheel.bytes()).to_string();
+    let page = world.get_json("/python/simple/requests/").await.json();
+    assert_eq!(page["files"][0]["hashes"]["sha256"], pinned);
+    // Upstream changes its mind; nobody here does.
+    upstream.add_wheel(&wheel.clone().module("evil = True\n"));
+    world.advance(7200);
+    world.get("/python/simple/requests/").await;
+    assert_eq!(world.get(FILE).await.bytes(), &wheel.bytes());
+    let world = world.restarted().await;
+    assert_eq!(world.get(FILE).await.bytes(), &wheel.bytes());
+}
+
+#[tokio::test]
+async fn a_long_file_is_streamed_while_it_comes_but_not_its_end() {
+    let wheel = Wheel::new("requests", "1.0").padding(2_000_000);
+    let upstream = upstream(&wheel);
+    upstream.set(|manner| manner.files = Trouble::Gate);
+    let world = World::before(&upstream).await;
+    let mut early = world.open(FILE).await;
+    assert_eq!(early.status, StatusCode::OK);
+    let mut received = Vec::new();
+    while received.len() < 500_000 {
+        received.extend_from_slice(&early.next().await.unwrap().unwrap());
+    }
+    // A late joiner reads the same download.
+    let mut late = world.open(FILE).await;
+    let mut also = late.next().await.unwrap().unwrap().to_vec();
+    // The first one leaves; the download goes on.
+    drop(early);
+    upstream.let_go();
+    while let Some(bytes) = late.next().await {
+        also.extend_from_slice(&bytes.unwrap());
+    }
+    assert_eq!(also, wheel.bytes());
+    assert_eq!(upstream.hits(THEIRS), 1);
+}
+
+#[tokio::test]
+async fn a_download_goes_on_when_its_only_client_leaves() {
+    let wheel = Wheel::new("requests", "1.0").padding(2_000_000);
+    let upstream = upstream(&wheel);
+    upstream.set(|manner| manner.files = Trouble::Gate);
+    let world = World::before(&upstream).await;
+    drop(world.open(FILE).await);
+    upstream.let_go();
+    eventually(async || !nothing_kept(&world)).await;
+    assert_eq!(world.get(FILE).await.bytes(), &wheel.bytes());
+    assert_eq!(upstream.hits(THEIRS), 1);
+}
+
+#[tokio::test]
+async fn nobody_gets_the_end_of_a_corrupt_file() {
+    let wheel = Wheel::new("requests", "1.0").padding(2_000_000);
+    let upstream = upstream(&wheel);
+    upstream.set(|manner| manner.files = Trouble::Corrupt);
+    let world = World::before(&upstream).await;
+    let mut answer = world.open(FILE).await;
+    let (mut received, mut broken) = (0, answer.status != StatusCode::OK);
+    while let Some(next) = answer.next().await {
+        match next {
+            Ok(bytes) => received += bytes.len(),
+            Err(_) => broken = true,
+        }
+    }
+    assert!(broken && received <= wheel.bytes().len() - 64 * 1024, "{received}");
+}
+
+#[tokio::test]
+async fn parts_and_heads_work_before_the_file_is_here() {
+    for hashes in [true, false] {
+        let wheel = Wheel::new("requests", "1.0").padding(2_000_000);
+        let upstream = upstream(&wheel);
+        upstream.set(|manner| manner.hashes = hashes);
+        let world = World::before(&upstream).await;
+        let head = world.ask(Request::head(FILE)).await;
+        assert_eq!((head.status, head.bytes().len()), (StatusCode::OK, 0));
+        assert_eq!(head.header("content-length"), wheel.bytes().len().to_string());
+        assert_eq!(head.header("accept-ranges"), "bytes");
+        let size = wheel.bytes().len();
+        let part = world.ask(Request::get(FILE).header("range", "bytes=-1000")).await;
+        assert_eq!(
+            (part.status, part.bytes()),
+            (StatusCode::PARTIAL_CONTENT, &wheel.bytes()[size - 1000..].to_vec().into())
+        );
+        let part = world.ask(Request::get(FILE).header("range", "bytes=1000-1999")).await;
+        assert_eq!(part.bytes(), &wheel.bytes()[1000..2000]);
+        assert_eq!(upstream.hits(THEIRS), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_head_costs_upstream_no_file() {
+    let [wheel, _] = wheels();
+    let upstream = upstream(&wheel);
+    let world = World::before(&upstream).await;
+    world.ask(Request::head(FILE)).await;
+    assert_eq!(upstream.hits(THEIRS), 0);
+}
+
+#[tokio::test]
+async fn a_failure_is_never_an_absence() {
+    let [wheel, _] = wheels();
+    for (trouble, status) in [
+        (Trouble::Status(503), StatusCode::SERVICE_UNAVAILABLE),
+        (Trouble::Hang, StatusCode::SERVICE_UNAVAILABLE),
+        (Trouble::Status(404), StatusCode::BAD_GATEWAY),
+        (Trouble::Status(401), StatusCode::BAD_GATEWAY),
+        (Trouble::Status(403), StatusCode::BAD_GATEWAY),
+    ] {
+        let upstream = upstream(&wheel);
+        upstream.set(|manner| manner.files = trouble.clone());
+        let world = World::before(&upstream).await;
+        assert_eq!(world.get(FILE).await.status, status, "{trouble:?}");
+    }
+    // A file that is on no page is absent, and that is certain.
+    let upstream = upstream(&wheel);
+    let world = World::before(&upstream).await;
+    assert_eq!(world.get("/python/files/requests/requests-9.0-py3-none-any.whl").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_kept_file_needs_no_upstream_and_a_lost_one_is_fetched_again() {
+    for wheel in wheels() {
+        let upstream = upstream(&wheel);
+        let world = World::before(&upstream).await;
+        world.get(FILE).await;
+        upstream.set(|manner| manner.files = Trouble::Status(503));
+        assert_eq!(world.get(FILE).await.bytes(), &wheel.bytes());
+        upstream.set(|manner| manner.files = Trouble::None);
+        let digest = daypass_core::digest::Sha256::of(wheel.bytes()).to_string();
+        let blob = world.files_folder().join("blobs/sha256").join(&digest[..2]).join(&digest);
+        // Half a file, as no crash of ours can leave it.
+        std::fs::write(&blob, &wheel.bytes()[..700]).unwrap();
+        let world = world.restarted().await;
+        assert_eq!(world.get(FILE).await.bytes(), &wheel.bytes());
+        assert_eq!(upstream.hits(THEIRS), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_was_lost_while_we_run_is_fetched_again() {
+    let wheel = Wheel::new("requests", "1.0").padding(2_000_000);
+    let upstream = upstream(&wheel);
+    let world = World::before(&upstream).await;
+    world.get(FILE).await;
+    let digest = daypass_core::digest::Sha256::of(wheel.bytes()).to_string();
+    std::fs::remove_file(world.files_folder().join("blobs/sha256").join(&digest[..2]).join(&digest)).unwrap();
+    assert_eq!(world.get(FILE).await.bytes(), &wheel.bytes());
+    assert_eq!(upstream.hits(THEIRS), 2);
+}
+
+#[tokio::test]
+async fn metadata_is_passed_on_verified_and_kept() {
+    let [wheel, _] = wheels();
+    let (path, theirs) = (format!("{FILE}.metadata"), format!("{THEIRS}.metadata"));
+    let upstream = upstream(&wheel);
+    upstream.set(|manner| manner.metadata = Trouble::Corrupt);
+    let world = World::before(&upstream).await;
+    assert_eq!(world.get(&path).await.status, StatusCode::BAD_GATEWAY);
+    upstream.set(|manner| manner.metadata = Trouble::None);
+    for _ in 0..2 {
+        assert_eq!(world.get(&path).await.text(), wheel.metadata());
+    }
+    assert_eq!(upstream.hits(&theirs), 2);
+    assert_eq!(upstream.hits(THEIRS), 0);
+}
+
+#[tokio::test]
+async fn metadata_that_upstream_does_not_have_is_neither_promised_nor_there() {
+    let [wheel, _] = wheels();
+    let upstream = upstream(&wheel);
+    upstream.set(|manner| manner.core_metadata = false);
+    let world = World::before(&upstream).await;
+    let page = world.get_json("/python/simple/requests/").await.json();
+    assert_eq!(page["files"][0]["core-metadata"], false);
+    assert_eq!(world.get(&format!("{FILE}.metadata")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(upstream.hits(&format!("{THEIRS}.metadata")), 0);
+}
+
+#[tokio::test]
+async fn files_may_be_on_another_host_and_redirected() {
+    let [wheel, _] = wheels();
+    let (index, host) = (upstream(&wheel), upstream(&wheel));
+    index.set(|manner| manner.file_host = Some(host.origin()));
+    let world = World::before(&index).await;
+    assert_eq!(world.get(FILE).await.bytes(), &wheel.bytes());
+    assert_eq!((index.hits(THEIRS), host.hits(THEIRS)), (0, 1));
+
+    let index = upstream(&wheel);
+    index.set(|manner| manner.files = Trouble::Redirect(format!("{}{THEIRS}", host.origin())));
+    let world = World::before(&index).await;
+    assert_eq!(world.get(FILE).await.bytes(), &wheel.bytes());
+}
