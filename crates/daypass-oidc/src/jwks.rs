@@ -80,7 +80,7 @@ impl KeySet {
         }
     }
 
-    /// Whether [`KeySet::find`] finds a key.
+    /// Whether there is a key that `kid` names; without a `kid`, whether there is exactly one key.
     pub fn has(&self, kid: Option<&str>) -> bool {
         self.find(kid).is_some()
     }

@@ -80,7 +80,7 @@ impl Fake {
         self.url.parse().unwrap()
     }
 
-    fn answers(&self, status: u16, body: impl ToString, date: Option<&'static str>) {
+    fn answers(&self, status: u16, body: &impl ToString, date: Option<&'static str>) {
         *self.answer.lock().unwrap() = (status, body.to_string(), date);
     }
 
@@ -170,7 +170,7 @@ async fn refusals_keep_the_servers_words_without_control_characters() {
     let fake = Fake::start().await;
     fake.answers(
         400,
-        json!({ "error": "invalid_request", "error_description": "claim `ref` differs\u{1b}[31m" }),
+        &json!({ "error": "invalid_request", "error_description": "claim `ref` differs\u{1b}[31m" }),
         Some("Mon, 23 Nov 2026 12:00:00 GMT"),
     );
     let error = fake.exchange().await.unwrap_err();
@@ -180,12 +180,12 @@ async fn refusals_keep_the_servers_words_without_control_characters() {
         json!({ "error": "invalid_request", "reason": "replayed" }),
         json!({ "error": "invalid_request", "error_description": "this outside token was already exchanged once" }),
     ] {
-        fake.answers(400, body, None);
+        fake.answers(400, &body, None);
         assert!(matches!(fake.exchange().await, Err(ExchangeError::Replayed)));
     }
-    fake.answers(503, "", None);
+    fake.answers(503, &"", None);
     assert!(matches!(fake.exchange().await, Err(ExchangeError::Unavailable { status: 503, .. })));
-    fake.answers(400, "<html>", None);
+    fake.answers(400, &"<html>", None);
     assert!(matches!(fake.exchange().await, Err(ExchangeError::Malformed(_))));
 }
 
@@ -269,7 +269,7 @@ async fn send(server: &PublicUrl) -> Result<IssuedToken, ExchangeError> {
 async fn an_access_token_is_revoked_where_the_server_says() {
     let fake = Fake::start().await;
     let endpoints = fake.discover().await.unwrap();
-    fake.answers(200, "", None);
+    fake.answers(200, &"", None);
     revoke(&http(), &clock(), &endpoints, &Secret::new("access.token.x")).await.unwrap();
     assert!(fake.form.lock().unwrap().starts_with("token=access.token.x&token_type_hint=access_token"));
     let cannot = ServerEndpoints { revocation: None, ..endpoints };

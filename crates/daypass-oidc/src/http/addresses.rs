@@ -33,8 +33,14 @@ pub(super) fn place_of(address: IpAddr) -> Place {
 fn place_of_v4(address: Ipv4Addr) -> Place {
     match address.octets() {
         [127, ..] => Place::Loopback,
-        [10, ..] | [172, 16..=31, ..] | [192, 168, ..] | [100, 64..=127, ..] => Place::Private,
-        [192, 0, 2, _] | [198, 18 | 19, ..] | [198, 51, 100, _] | [203, 0, 113, _] => Place::Private,
+        [10, ..]
+        | [172, 16..=31, ..]
+        | [192, 168, ..]
+        | [100, 64..=127, ..]
+        | [192, 0, 2, _]
+        | [198, 18 | 19, ..]
+        | [198, 51, 100, _]
+        | [203, 0, 113, _] => Place::Private,
         // "This network", link-local, IETF protocol assignments, 6to4 anycast, multicast, reserved and broadcast: the
         // IANA special-purpose registry (RFC 6890).
         [0 | 224..=255, ..] | [169, 254, ..] | [192, 0, 0, _] | [192, 88, 99, _] => Place::Nowhere,
@@ -74,7 +80,7 @@ mod tests {
             (Place::Public, &["::ffff:1.1.1.1", "64:ff9b::101:101"]),
             (Place::Nowhere, &["0.0.0.0", "169.254.169.254", "168.63.129.16", "224.0.0.1", "255.255.255.255"]),
             (Place::Private, &["203.0.113.9", "198.51.100.1", "192.0.2.1", "198.18.0.1"]),
-            (Place::Nowhere, &["240.0.0.1"]),
+            (Place::Nowhere, &["240.0.0.1", "192.0.0.8", "192.88.99.1"]),
             (
                 Place::Nowhere,
                 &["::", "fe80::1", "fd00:ec2::254", "ff02::1", "2001:db8::1", "2002:7f00:1::", "::7f00:1"],
