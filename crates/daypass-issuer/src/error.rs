@@ -38,17 +38,25 @@ pub(crate) struct OAuthError {
     pub(crate) status: StatusCode,
     pub(crate) code: &'static str,
     pub(crate) description: String,
+    /// A stable word for programs, for whoever has proven something; a stranger gets none.
+    pub(crate) reason: Option<&'static str>,
     pub(crate) retry_after: Option<u32>,
 }
 
 impl OAuthError {
     pub(crate) fn bad_request(code: &'static str, description: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code, description: description.into(), retry_after: None }
+        Self { status: StatusCode::BAD_REQUEST, code, description: description.into(), reason: None, retry_after: None }
     }
 
     /// RFC 6749 §5.2: a parameter is missing, repeated or malformed; RFC 8693 §2.2.2: the subject token is unacceptable.
     pub(crate) fn invalid_request(description: impl Into<String>) -> Self {
         Self::bad_request("invalid_request", description)
+    }
+
+    /// Tells a caller who has proven something the stable word for what was wrong.
+    pub(crate) fn because(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason);
+        self
     }
 
     /// We cannot decide now; the door stays shut.
@@ -57,6 +65,7 @@ impl OAuthError {
             status: StatusCode::SERVICE_UNAVAILABLE,
             code: "temporarily_unavailable",
             description: "the server cannot record this request now; try again in a few seconds".to_owned(),
+            reason: None,
             retry_after: Some(5),
         }
     }
@@ -67,6 +76,7 @@ impl OAuthError {
             status: StatusCode::TOO_MANY_REQUESTS,
             code: "temporarily_unavailable",
             description: "too many refused requests from this address; try again later".to_owned(),
+            reason: None,
             retry_after: Some(seconds),
         }
     }
@@ -74,8 +84,11 @@ impl OAuthError {
 
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
-        let body = json!({"error": self.code, "error_description": self.description}).to_string();
-        let mut response = (self.status, NO_STORE, body).into_response();
+        let mut body = json!({"error": self.code, "error_description": self.description});
+        if let Some(reason) = self.reason {
+            body["reason"] = reason.into();
+        }
+        let mut response = (self.status, NO_STORE, body.to_string()).into_response();
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -162,7 +162,7 @@ fn refuse_unproven(parts: &Parts, wanted: &Wanted<'_>, code: &'static str, reaso
         "wrong_audience" => format!("; request it for the audience `{}`", parts.public_url),
         _ => String::new(),
     };
-    let answer = OAuthError::invalid_request(format!("{reason}{advice}"));
+    let answer = OAuthError::invalid_request(format!("{reason}{advice}")).because(code);
     Refusal { reason: reason.to_owned(), token_sha256: Some(wanted.token_sha256), ..Refusal::new(answer, code) }
 }
 
@@ -191,7 +191,7 @@ fn refuse_denied(denied: &Denied, wanted: &Wanted<'_>, actor: &Actor) -> Refusal
         actor: Some(actor.clone()),
         identity: wanted.identity.map(|name| name.chars().take(128).flat_map(char::escape_debug).collect()),
         token_sha256: Some(wanted.token_sha256),
-        ..Refusal::new(OAuthError::invalid_request(format!("{denied}{advice}")), denied.code())
+        ..Refusal::new(OAuthError::invalid_request(format!("{denied}{advice}")).because(denied.code()), denied.code())
     }
 }
 
@@ -236,7 +236,8 @@ async fn hand_out(
     granted.expires_at = now.checked_add(SignedDuration::from_secs(expires_in)).ok();
 
     let mut refusal = Refusal::new(
-        OAuthError::invalid_request("this outside token was already exchanged once; request a fresh one from the CI"),
+        OAuthError::invalid_request("this outside token was already exchanged once; request a fresh one from the CI")
+            .because("replayed"),
         "replayed",
     );
     refusal.recorded = true;

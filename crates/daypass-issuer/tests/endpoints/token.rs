@@ -88,6 +88,7 @@ async fn an_outside_token_is_exchanged_once() {
     assert_eq!(house.exchange(&outside, &[]).await.status, 200);
     let again = house.exchange(&outside, &[]).await;
     assert_snapshot!(again.error(), @"400 invalid_request: this outside token was already exchanged once; request a fresh one from the CI");
+    assert_eq!(again.json()["reason"], "replayed");
     let event = house.last_event().await;
     assert_eq!((event.kind, event.actor.unwrap().sub), (AuditKind::TokenRefused, "job-1".to_owned()));
     assert_eq!(house.audit().await.iter().filter(|event| event.kind == AuditKind::TokenExchanged).count(), 1);

@@ -24,6 +24,8 @@ impl House {
         let reason = event.reason.clone().unwrap();
         assert!(reason.starts_with(code), "{what}: recorded as {reason}");
         let everything = format!("{}{}", answer.body, serde_json::to_string(&event).unwrap());
+        let told = answer.json().get("reason").is_some();
+        assert_eq!(told, !answer.body.contains("was not accepted"), "{what}: a stranger is told no reason");
         assert!(token.len() < 20 || !everything.contains(token), "{what}: the token leaked");
         answer.error()
     }
