@@ -39,9 +39,13 @@ pub(crate) async fn open_store(settings: &Settings) -> Result<Store, Failure> {
     Store::open(&settings.database).await.map_err(store_failure)
 }
 
-/// A database error as a failure.
+/// A database error as a failure. The store's sentences end with what to do about them.
 pub(crate) fn store_failure(error: StoreError) -> Failure {
-    Failure::data(error)
+    let text = error.to_string();
+    match text.rsplit_once(": ") {
+        Some((sentence, advice)) => Failure::data(sentence).hint(advice),
+        None => Failure::data(text),
+    }
 }
 
 /// The place for packages in the data folder.

@@ -191,7 +191,10 @@ fn read_file(path: &Path) -> Result<Written, Failure> {
 
 /// Reads a small text file that the operator wrote.
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
-    let failed = |error: std::io::Error| Failure::configuration(format!("could not read {}: {error}", path.display()));
+    let failed = |error: std::io::Error| {
+        Failure::configuration(format!("could not read {}: {error}", path.display()))
+            .hint("see that the path is right, and that the user who runs daypassd may read it")
+    };
     if std::fs::metadata(path).map_err(failed)?.len() > LARGEST_FILE {
         return Err(Failure::configuration(format!("{} is larger than 1 MiB", path.display())));
     }

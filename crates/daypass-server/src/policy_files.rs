@@ -21,8 +21,7 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<(LoadedPolicy, Vec<PathBuf>), Fa
     let mut key_files = Vec::new();
     for path in paths {
         let text = read_text(path)?;
-        let part =
-            Policy::parse(&text).map_err(|error| Failure::configuration(format!("{}: {error}", path.display())))?;
+        let part = Policy::parse(&text).map_err(|error| senseless(format!("{}: {error}", path.display())))?;
         for issuer in part.issuers() {
             if let KeySource::JwksFile(file) = &issuer.keys {
                 // Relative to the policy file that names it.
@@ -31,16 +30,20 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<(LoadedPolicy, Vec<PathBuf>), Fa
         }
         parts.push(part);
     }
-    let policy = Policy::merge(parts).map_err(Failure::configuration)?;
+    let policy = Policy::merge(parts).map_err(senseless)?;
     let mut loaded = LoadedPolicy { policy: Arc::new(policy), ..LoadedPolicy::default() };
     let mut watched = paths.to_vec();
     for (issuer, path) in key_files {
         let keys = KeySet::parse(read_text(&path)?.as_bytes())
-            .map_err(|error| Failure::configuration(format!("{}: {error}", path.display())))?;
+            .map_err(|error| senseless(format!("{}: {error}", path.display())))?;
         loaded.key_files.insert(issuer, keys);
         watched.push(path);
     }
     Ok((loaded, watched))
+}
+
+fn senseless(message: impl std::fmt::Display) -> Failure {
+    Failure::configuration(message).hint("correct the file; `daypassd init` writes a commented one to compare with")
 }
 
 /// Notices that one of some files has changed.

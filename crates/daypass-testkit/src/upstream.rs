@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::wheel::Wheel;
 
@@ -151,6 +151,11 @@ impl UpstreamFile {
     pub fn sha256(&self) -> String {
         hex_sha256(&self.bytes)
     }
+
+    /// The same with SHA-512, which JSON pages give beside it.
+    pub fn sha512(&self) -> String {
+        hex(&Sha512::digest(&self.bytes))
+    }
 }
 
 /// A request as it arrived.
@@ -257,7 +262,11 @@ impl Shared {
 }
 
 fn hex_sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes
         .iter()
         .flat_map(|byte| [byte >> 4, byte & 15])
         .filter_map(|digit| char::from_digit(digit.into(), 16))

@@ -36,12 +36,17 @@ fn new_venv(world: &World, name: &str) -> Result<std::path::PathBuf> {
 
 fn without_credential(world: &World, venv: &Path) -> Result<()> {
     say("\n2. Without a credential nothing comes out");
-    typed("pip install --no-input --index-url $INDEX requests");
-    let finished = finish(pip_install(world, &mut world.clean(venv.join("bin/pip"))).args(["--no-input", "requests"]))?;
-    if finished.status.success() || !finished.stderr.contains("401") {
+    typed("pip install -vv --no-input --index-url $INDEX requests");
+    let mut pip = world.clean(venv.join("bin/pip"));
+    let finished = finish(pip_install(world, &mut pip).args(["-vv", "--no-input", "requests"]))?;
+    // Why a page could not be had, pip says only when it is asked to be talkative.
+    let said = format!("{}{}", finished.stdout, finished.stderr);
+    let refused: Vec<_> = said.lines().filter(|line| line.contains(" 401 ")).take(1).collect();
+    if finished.status.success() || refused.is_empty() {
         return Err(unexpected("pip without a credential should have been refused with 401", &finished));
     }
-    quoted(finished.stderr.lines().filter(|line| line.contains("401")).take(1));
+    let end = said.lines().rfind(|line| line.starts_with("ERROR:"));
+    quoted(refused.into_iter().chain(end));
     Ok(())
 }
 

@@ -105,10 +105,12 @@ fn parse(bytes: &[u8], head_only: bool) -> Option<Answer> {
     let mut first = lines.next()?.splitn(3, ' ');
     let status = first.nth(1)?.parse().ok()?;
     let reason = first.next().unwrap_or_default().to_owned();
-    let headers: BTreeMap<_, _> = lines
-        .filter_map(|line| line.split_once(':'))
-        .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
-        .collect();
+    let mut headers: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in lines.filter_map(|line| line.split_once(':')) {
+        let all = headers.entry(name.to_lowercase()).or_default();
+        // RFC 9110 5.3: several lines are one list.
+        *all = if all.is_empty() { value.trim().to_owned() } else { format!("{all}, {}", value.trim()) };
+    }
     let rest = &bytes[end + 4..];
     let body = if head_only || status == 204 || status == 304 {
         Vec::new()

@@ -99,7 +99,7 @@ fn without_a_credential_pip_is_refused_with_401_and_installs_nothing() {
     stage.install_wheel(&venv);
     for provider in [Provider::Import, Provider::Subprocess] {
         let mut command = world.clean(venv.python(), "home");
-        command.args(["-m", "pip", "install", "--no-input", "--index-url", &world.index_url(), PRIVATE]);
+        command.args(["-m", "pip", "install", "-vv", "--no-input", "--index-url", &world.index_url(), PRIVATE]);
         command.env("PIP_KEYRING_PROVIDER", provider.name()).env("PATH", path_with(&stage));
         let output = command.output().unwrap();
         assert!(!output.status.success());
@@ -117,7 +117,7 @@ fn a_job_whose_identity_lacks_the_grant_is_refused_with_the_reason() {
     let outside_token = world.outside_token_of("75");
     let install = |project: &str| {
         let mut command = pip(&world, &stage, &venv, Provider::Subprocess, &outside_token);
-        command.args(["install", "--no-input", "--no-deps", "--index-url", &world.index_url(), project]);
+        command.args(["install", "-vv", "--no-input", "--no-deps", "--index-url", &world.index_url(), project]);
         command.output().unwrap()
     };
     succeeded(&install(PRIVATE));

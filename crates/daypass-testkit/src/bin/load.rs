@@ -120,7 +120,12 @@ async fn run(url: &str, requests: Rc<Vec<Vec<u8>>>, connections: usize) -> Value
 }
 
 /// Every `step`th request over one connection. How long each took, and how many were not answered with 200.
-async fn connection(address: SocketAddr, requests: Rc<Vec<Vec<u8>>>, first: usize, step: usize) -> (Vec<Duration>, usize) {
+async fn connection(
+    address: SocketAddr,
+    requests: Rc<Vec<Vec<u8>>>,
+    first: usize,
+    step: usize,
+) -> (Vec<Duration>, usize) {
     let mut stream = TcpStream::connect(address).await.expect("the server listens");
     stream.set_nodelay(true).expect("a socket");
     let (mut times, mut failed, mut buffer) = (Vec::new(), 0, Vec::new());

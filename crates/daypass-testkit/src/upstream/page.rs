@@ -65,7 +65,7 @@ fn json_page(project: &str, files: &[UpstreamFile], manner: &Manner, status: Opt
         let mut entry = json!({ "filename": file.name, "url": url(project, file, manner), "hashes": {} });
         if manner.hashes {
             let sha256 = file.claimed_sha256.clone().unwrap_or_else(|| file.sha256());
-            entry["hashes"] = json!({ "sha256": sha256, "blake2b": "00" });
+            entry["hashes"] = json!({ "sha256": sha256, "sha512": file.sha512() });
         }
         if manner.details {
             entry["size"] = json!(file.bytes.len());
