@@ -100,22 +100,32 @@ fn what_was_recorded(world: &World) -> Result<()> {
     if !events.iter().any(|event| text(event, "kind") == "token.exchanged") {
         bail!("the audit log has no `token.exchanged`");
     }
-    for event in &events {
-        let who = event.get("actor").and_then(|actor| actor.get("sub")).and_then(Value::as_str).unwrap_or_default();
-        let mut line = format!("   {:.19}  {:<16}", text(event, "time").replace('T', " "), text(event, "kind"));
-        for (before, what) in [
-            ("", who),
-            ("as ", text(event, "identity")),
-            ("", text(event, "file")),
-            ("until ", text(event, "expires_at").get(11..19).unwrap_or_default()),
-        ] {
-            if !what.is_empty() {
-                line.push_str(&format!("  {before}{what}"));
-            }
+    let mut lines: Vec<(String, usize)> = Vec::new();
+    for line in events.iter().map(in_words) {
+        // An installer may ask for a file in several parts, and each is an event.
+        match lines.iter_mut().find(|(known, _)| *known == line) {
+            Some((_, times)) => *times += 1,
+            None => lines.push((line, 1)),
         }
-        say(line);
+    }
+    for (line, times) in lines {
+        say(if times > 1 { format!("   {line}  ({times} times)") } else { format!("   {line}") });
     }
     Ok(())
+}
+
+/// When, what, who, as what, until when; of a download, which file.
+fn in_words(event: &Value) -> String {
+    let who = event.get("actor").and_then(|actor| actor.get("sub")).and_then(Value::as_str).unwrap_or_default();
+    let mut line = format!("{:.19}  {:<16}", text(event, "time").replace('T', " "), text(event, "kind"));
+    let until = text(event, "expires_at").get(11..19).unwrap_or_default();
+    let file: String = text(event, "file").chars().take(40).collect();
+    for (before, what) in [("", who), ("as ", text(event, "identity")), ("until ", until), ("", &file)] {
+        if !what.is_empty() {
+            line.push_str(&format!("  {before}{what}"));
+        }
+    }
+    line.trim_end().to_owned()
 }
 
 fn text<'a>(event: &'a Value, key: &str) -> &'a str {
