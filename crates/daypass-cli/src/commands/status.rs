@@ -79,7 +79,7 @@ fn look(server: &Server, cache: &Cache, environment: &Environment, now: Timestam
     };
     let next = match (state, source) {
         (State::SignedIn, None) => "nothing to do until then; after that, sign in again".to_owned(),
-        (_, Some(Source::IdentityToken(token))) => format!("nothing to do: it renews itself with {}", place_of(&token)),
+        (_, Some(Source::IdentityToken(token))) => format!("nothing to do, as long as {} is fresh", place_of(&token)),
         (_, None) => sign_in_needed(server).hint.unwrap_or_default(),
     };
     Ok(Known {
@@ -105,7 +105,7 @@ fn place_of(token: &IdentityToken) -> String {
 
 fn told(known: &Known) -> String {
     let identity = known.identity.as_deref().unwrap_or("(the only one that matches)");
-    let until = known.expires_at.map_or("no credential now".to_owned(), |at| at.to_string());
+    let until = known.expires_at.map_or("no credential now".to_owned(), |at| rounded(at).to_string());
     format!(
         "{}\n  identity   {identity}\n  until      {until}\n  index URL  {}\n  kept in    {}\n  next       {}\n",
         known.server,

@@ -43,10 +43,10 @@ fn a_credential_with_enough_life_left_is_given_and_one_without_is_renewed() {
 #[test]
 fn the_servers_word_on_the_life_counts() {
     let issuer = FakeIssuer::start();
-    issuer.behave(|behaviour| behaviour.expires_in = 2);
+    issuer.behave(|behaviour| behaviour.expires_in = 60);
     let person = Person::signed_in(&issuer);
     assert_eq!(given(&person, &issuer), 1);
-    person.age_entry(1, 2);
+    person.age_entry(20, 60);
     assert_eq!(given(&person, &issuer), 2);
 }
 

@@ -31,7 +31,7 @@ fn a_day_from_sign_in_to_sign_out() {
       until      [TIME]
       index URL  http://[SERVER]/python/simple/
       kept in    [HOME]/.cache/daypass/[HASH].json
-      next       nothing to do: it renews itself with the identity token in `[HOME]/job.jwt`
+      next       nothing to do, as long as the identity token in `[HOME]/job.jwt` is fresh
     ----- stderr
     ");
     assert_snapshot!(person.sees(["token"]), @r"
