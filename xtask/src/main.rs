@@ -10,6 +10,7 @@ mod demo;
 mod environment;
 mod http;
 mod postgres;
+mod reference;
 mod say;
 mod system;
 mod test;
@@ -40,6 +41,8 @@ enum Task {
     Demo(demo::Options),
     /// Run everything that CI runs.
     Test(test::Options),
+    /// Make `docs/reference` from what the programs say of themselves.
+    Reference,
     /// Measure, and print the table of the README's performance section.
     Bench(bench::Options),
 }
@@ -61,6 +64,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         Task::Build => build::release(&workspace).map(|_built| ()),
         Task::Demo(options) => demo::run(&workspace, options),
         Task::Test(options) => test::run(&workspace, options),
+        Task::Reference => reference::write(&workspace),
         Task::Bench(options) => bench::run(&workspace, options),
     }
 }

@@ -9,12 +9,25 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// Writes `docs/reference`, or with `check` says whether what is there is what would be written.
-pub fn run(root: &Path, binaries: &Path, check: bool) -> Result<()> {
-    for (path, text) in pages(root, binaries)? {
-        if !check {
-            fs::write(&path, &text)?;
-        } else if fs::read_to_string(&path).unwrap_or_default() != text {
+use crate::{
+    build,
+    workspace::{Profile, Workspace},
+};
+
+/// Writes `docs/reference`.
+pub(crate) fn write(workspace: &Workspace) -> Result<()> {
+    let built = build::everything(workspace, Profile::Dev)?;
+    for (path, text) in pages(&workspace.root, &built.binaries)? {
+        fs::write(&path, &text)?;
+    }
+    Ok(())
+}
+
+/// Fails if `docs/reference` is not what would be written. The binaries have been built.
+pub(crate) fn check(workspace: &Workspace) -> Result<()> {
+    let built = build::everything(workspace, Profile::Dev)?;
+    for (path, text) in pages(&workspace.root, &built.binaries)? {
+        if fs::read_to_string(&path).unwrap_or_default() != text {
             bail!("{} is not what the programs say; run `cargo xtask reference` and commit it", path.display());
         }
     }

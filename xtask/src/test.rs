@@ -13,6 +13,7 @@ use clap::{Args, ValueEnum};
 use crate::{
     build, command,
     postgres::Postgres,
+    reference,
     say::{complain, say},
     system, tidy, tools,
     workspace::{Profile, Workspace},
@@ -43,14 +44,25 @@ enum Part {
     Doc,
     /// The binaries and the wheel.
     Build,
+    /// `docs/reference` is what the programs say.
+    Reference,
     /// All Rust tests, on SQLite and PostgreSQL, and the journeys with real pip and uv.
     Rust,
     /// The Python package: ruff, mypy, pytest.
     Python,
 }
 
-const ALL: [Part; 8] =
-    [Part::Fmt, Part::Tidy, Part::Clippy, Part::Deny, Part::Doc, Part::Build, Part::Rust, Part::Python];
+const ALL: [Part; 9] = [
+    Part::Fmt,
+    Part::Tidy,
+    Part::Clippy,
+    Part::Deny,
+    Part::Doc,
+    Part::Build,
+    Part::Reference,
+    Part::Rust,
+    Part::Python,
+];
 
 struct Outcome {
     part: Part,
@@ -101,6 +113,7 @@ fn one(part: Part, workspace: &Workspace, options: &Options) -> Result<()> {
                 .env("RUSTDOCFLAGS", "--deny warnings"),
         ),
         Part::Build => build::everything(workspace, Profile::Dev).map(|_built| ()),
+        Part::Reference => reference::check(workspace),
         Part::Rust => rust(workspace, &options.nextest),
         Part::Python => python::check(workspace),
     }

@@ -179,8 +179,9 @@ fn reach(python: &Python, folder: &Path) -> Result<()> {
 }
 
 fn start_ci(built: &Built, folder: &Path) -> Result<(Running, String)> {
-    let mut ci =
-        start_attended(Command::new(built.binaries.join("fake-ci")).current_dir(folder).stdout(Stdio::piped()))?;
+    let mut ci = start_attended(
+        Command::new(built.binaries.join("fake-ci")).arg("--attended").current_dir(folder).stdout(Stdio::piped()),
+    )?;
     let mut line = String::new();
     BufReader::new(ci.stdout().context("fake-ci has no output")?).read_line(&mut line)?;
     let said: Value = serde_json::from_str(&line).context("fake-ci does not say where it is")?;

@@ -23,4 +23,5 @@ mod parallel;
 mod secrets;
 mod server;
 mod stage;
+mod tour;
 mod world;

@@ -45,6 +45,21 @@ impl Stage {
         self.path("faketime")
     }
 
+    /// Our wheel.
+    pub(crate) fn wheel(&self) -> PathBuf {
+        self.path("wheel")
+    }
+
+    /// The wheels that ours needs.
+    pub(crate) fn wheelhouse(&self) -> PathBuf {
+        self.path("wheelhouse")
+    }
+
+    /// A `PATH` with Python on it.
+    pub(crate) fn path_with_python(&self) -> String {
+        format!("{}:/usr/bin:/bin", self.python().parent().unwrap().display())
+    }
+
     /// A fresh environment in `folder` with this version of pip in it.
     pub(crate) fn venv(&self, folder: &Path, pip: &str) -> Venv {
         let made = Command::new(self.python()).args(["-m", "venv", "--without-pip"]).arg(folder).status().unwrap();
@@ -64,7 +79,7 @@ impl Stage {
     pub(crate) fn install_wheel(&self, venv: &Venv) {
         let mut pip = Command::new(venv.python());
         pip.env_clear().args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index"]);
-        let output = pip.arg("--find-links").arg(self.path("wheelhouse")).arg(self.path("wheel")).output().unwrap();
+        let output = pip.arg("--find-links").arg(self.wheelhouse()).arg(self.wheel()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }

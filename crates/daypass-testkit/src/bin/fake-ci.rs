@@ -1,7 +1,9 @@
-//! A CI's identity provider, for demonstrations: `fake-ci [--audience URL] [--claims JSON] [--listen ADDR:PORT]`.
+//! A CI's identity provider, for demonstrations:
+//! `fake-ci [--audience URL] [--claims JSON] [--listen ADDR:PORT] [--attended]`.
 //!
 //! Prints one JSON line, `{"issuer": URL, "token": …}`, and then answers `GET {issuer}/token?audience=…` with
-//! `{"value": …}` as a CI's token endpoint does, until its standard input is closed or it is killed.
+//! `{"value": …}` as a CI's token endpoint does, until it is killed, or with `--attended` until its standard input is
+//! closed.
 
 use std::{
     env,
@@ -18,6 +20,8 @@ struct Options {
     audience: Option<String>,
     claims: Value,
     listen: SocketAddr,
+    /// Whether somebody holds our standard input, and wants us gone when they are.
+    attended: bool,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -28,7 +32,7 @@ async fn main() -> ExitCode {
             Err(_) => ExitCode::FAILURE,
         },
         Err(problem) => {
-            let usage = "fake-ci [--audience URL] [--claims JSON] [--listen ADDR:PORT]";
+            let usage = "fake-ci [--audience URL] [--claims JSON] [--listen ADDR:PORT] [--attended]";
             let _ = writeln!(io::stderr(), "{problem}\n\nusage: {usage}");
             ExitCode::from(2)
         }
@@ -37,8 +41,12 @@ async fn main() -> ExitCode {
 
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let mut options = Options { audience: None, claims: job(), listen };
+    let mut options = Options { audience: None, claims: job(), listen, attended: false };
     while let Some(name) = arguments.next() {
+        if name == "--attended" {
+            options.attended = true;
+            continue;
+        }
         let value = arguments.next().ok_or_else(|| format!("`{name}` needs a value"))?;
         match name.as_str() {
             "--audience" => options.audience = Some(value),
@@ -80,7 +88,11 @@ async fn run(options: Options) -> io::Result<()> {
     let mut stdout = io::stdout();
     writeln!(stdout, "{}", json!({ "issuer": provider.url(), "token": token }))?;
     stdout.flush()?;
-    until_stdin_is_closed().await;
+    if options.attended {
+        until_stdin_is_closed().await;
+    } else {
+        std::future::pending::<()>().await;
+    }
     Ok(())
 }
 
