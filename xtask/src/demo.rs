@@ -32,16 +32,15 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     say(format_args!("\nAll of this took {:.1} s.", began.elapsed().as_secs_f64()));
     if options.stay {
         world.explain_by_hand();
-        stay()
+        stay();
     } else {
         world.explain_next(workspace);
-        Ok(())
     }
+    Ok(())
 }
 
 /// Until Ctrl-C, which is the expected end and no failure.
-fn stay() -> Result<()> {
+fn stay() {
     while pause(Duration::from_millis(100)).is_ok() {}
     say("stopped, and everything of the demo is removed");
-    Ok(())
 }

@@ -97,7 +97,7 @@ impl Postgres {
 fn random_password() -> Result<String> {
     let mut bytes = [0; 16];
     fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:032x}", u128::from_le_bytes(bytes)))
 }
 
 /// The folder that holds `initdb` and `postgres`: Debian keeps them off `PATH`.

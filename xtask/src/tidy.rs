@@ -68,7 +68,9 @@ fn arrows(metadata: &Value) -> Result<Vec<String>> {
 }
 
 fn long_files(root: &Path, tracked: &[&str]) -> Vec<String> {
-    let sources = tracked.iter().filter(|path| path.ends_with(".rs") && !path.contains("/tests/"));
+    let sources = tracked
+        .iter()
+        .filter(|path| Path::new(path).extension().is_some_and(|kind| kind == "rs") && !path.contains("/tests/"));
     sources
         .filter_map(|path| {
             let text = fs::read_to_string(root.join(path)).ok()?;

@@ -23,6 +23,9 @@ use crate::{
 
 const ROUNDS: usize = 15;
 
+/// What is measured: its name, how it is started, how long it took.
+type Row<'a> = (&'static str, Box<dyn Fn() -> Command + 'a>, Sample);
+
 pub(super) fn measure(workspace: &Workspace, built: &Built) -> Result<String> {
     let folder = tempfile::Builder::new().prefix("daypass-bench-").tempdir()?;
     let folder = folder.path();
@@ -60,7 +63,7 @@ pub(super) fn measure(workspace: &Workspace, built: &Built) -> Result<String> {
         command
     };
     let script = format!("import keyring; keyring.get_credential({:?}, None)", "https://packages.example.com/");
-    let mut rows: Vec<(&str, Box<dyn Fn() -> Command + '_>, Sample)> = vec![
+    let mut rows: Vec<Row<'_>> = vec![
         ("pip, password in the URL", Box::new(|| pip(&alone, "disabled", &with_password)), Sample::default()),
         ("pip, `import`", Box::new(|| pip(&ours, "import", &server.index_url)), Sample::default()),
         ("pip, `subprocess`", Box::new(|| pip(&alone, "subprocess", &server.index_url)), Sample::default()),

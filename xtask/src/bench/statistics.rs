@@ -11,7 +11,12 @@ impl Sample {
     }
 
     fn at(&self, share: f64) -> f64 {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small, positive position")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a small, positive position"
+        )]
         let position = (share * self.0.len().saturating_sub(1) as f64).round() as usize;
         self.0.get(position).copied().unwrap_or_default()
     }
@@ -50,7 +55,9 @@ impl Table {
     }
 
     pub(super) fn row(&mut self, cells: &[String]) {
-        self.0.push_str(&format!("| {} |\n", cells.join(" | ")));
+        for part in ["| ", &cells.join(" | "), " |\n"] {
+            self.0.push_str(part);
+        }
     }
 
     pub(super) fn text(self) -> String {

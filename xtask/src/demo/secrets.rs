@@ -88,8 +88,8 @@ pub(super) fn walk(folder: &Path, secrets: &[String]) -> Result<Walk> {
                 walk.files += 1;
                 let bytes = fs::read(&path)?;
                 if secrets.iter().any(|secret| contains(&bytes, secret)) {
-                    let private = about.permissions().mode() & 0o077 == 0;
-                    if private { &mut walk.private } else { &mut walk.exposed }.push(path);
+                    let open_to = about.permissions().mode() & 0o077;
+                    if open_to == 0 { &mut walk.private } else { &mut walk.exposed }.push(path);
                 }
             }
         }

@@ -122,7 +122,7 @@ fn in_words(event: &Value) -> String {
     let file: String = text(event, "file").chars().take(40).collect();
     for (before, what) in [("", who), ("as ", text(event, "identity")), ("until ", until), ("", &file)] {
         if !what.is_empty() {
-            line.push_str(&format!("  {before}{what}"));
+            line.extend(["  ", before, what]);
         }
     }
     line.trim_end().to_owned()

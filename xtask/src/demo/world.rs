@@ -154,12 +154,11 @@ impl World {
 fn upstream(python: &Python) -> Result<String> {
     let told = answer(python.command().args(["-m", "pip", "config", "get", "global.index-url"])).ok();
     let told = environment::variable("PIP_INDEX_URL").and_then(|url| url.into_string().ok()).or(told);
-    let upstream = match told {
-        Some(url) => url,
-        None => {
-            let script = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)";
-            answer(python.command().args(["-c", script])).context("the installed pip does not tell its index")?
-        }
+    let upstream = if let Some(url) = told {
+        url
+    } else {
+        let script = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)";
+        answer(python.command().args(["-c", script])).context("the installed pip does not tell its index")?
     };
     if upstream.split_once("://").is_some_and(|(_, rest)| rest.split('/').next().unwrap_or_default().contains('@')) {
         bail!("the index that your pip uses has a password in its URL, which this demo will not pass on");
