@@ -18,11 +18,13 @@
 //! | `revocation` | `POST /oauth/revoke` (RFC 7009) |
 //! | `discovery` | the well-known documents |
 //! | `audit_api` | `GET /api/v1/audit` |
+//! | `body` | a request's body, bounded in size and in time |
 //! | `form` | request parameters, each at most once |
 //! | `refusals` | how many refusals one peer may cause |
 //! | `error` | what can go wrong, and the one place where it becomes an HTTP answer |
 
 mod audit_api;
+mod body;
 mod caller;
 mod discovery;
 mod error;

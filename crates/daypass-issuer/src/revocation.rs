@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::FromRequest;
 use axum::{
-    body::Bytes,
     extract::{Request, State},
     http::StatusCode,
     response::{IntoResponse, Response},
@@ -18,6 +16,7 @@ use daypass_oidc::verify::{ExpectedAccess, verify_access_token};
 use daypass_store::Revocation;
 
 use crate::{
+    body,
     caller::Caller,
     error::{NO_STORE, OAuthError},
     form::Form,
@@ -27,9 +26,9 @@ use crate::{
 /// Revokes an access token of ours. Anything else is answered the same (RFC 7009 §2.2): there is nothing to revoke.
 pub(crate) async fn post(State(parts): State<Arc<Parts>>, request: Request) -> Response {
     let caller = Caller::of(request.extensions(), request.headers());
-    let headers = request.headers().clone();
-    let Ok(body) = Bytes::from_request(request, &()).await else {
-        return OAuthError::invalid_request("the request body is too large or did not arrive whole").into_response();
+    let (headers, body) = match body::read(request).await {
+        Ok(read) => read,
+        Err(refusal) => return refusal.answer.into_response(),
     };
     let form = match Form::parse(&headers, &body) {
         Ok(form) => form,

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    body::{Body, Bytes},
-    extract::{FromRequest, Request, State, rejection::BytesRejection},
+    extract::{Request, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
@@ -12,6 +11,7 @@ use daypass_core::audit::{AuditKind, Outcome};
 use serde_json::json;
 
 use crate::{
+    body,
     caller::Caller,
     error::{NO_STORE, OAuthError},
     exchange::{self, Issued, Refusal},
@@ -29,7 +29,7 @@ pub(crate) async fn post(State(parts): State<Arc<Parts>>, request: Request) -> R
     if parts.refusals.exhausted(caller.context.peer) {
         return OAuthError::slow_down(WINDOW_SECONDS).into_response();
     }
-    let refusal = match read(request).await {
+    let refusal = match body::read(request).await {
         Ok((headers, body)) => match grant(&parts, &caller, &headers, &body).await {
             Ok(issued) => return answer(&issued),
             Err(refusal) => refusal,
@@ -37,21 +37,6 @@ pub(crate) async fn post(State(parts): State<Arc<Parts>>, request: Request) -> R
         Err(refusal) => refusal,
     };
     refuse(&parts, &caller, refusal).await.into_response()
-}
-
-async fn read(request: Request<Body>) -> Result<(HeaderMap, Bytes), Refusal> {
-    let headers = request.headers().clone();
-    match Bytes::from_request(request, &()).await {
-        Ok(body) => Ok((headers, body)),
-        Err(BytesRejection::FailedToBufferBody(error)) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            let mut answer = OAuthError::invalid_request("the request body is too large");
-            answer.status = StatusCode::PAYLOAD_TOO_LARGE;
-            Err(Refusal::new(answer, "body_too_large"))
-        }
-        Err(_) => {
-            Err(Refusal::new(OAuthError::invalid_request("the request body did not arrive whole"), "body_broken"))
-        }
-    }
 }
 
 async fn grant(parts: &Parts, caller: &Caller, headers: &HeaderMap, body: &[u8]) -> Result<Issued, Refusal> {

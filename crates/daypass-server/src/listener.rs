@@ -33,6 +33,10 @@ const LARGEST_HEAD: usize = 64 * 1024;
 /// The most connections at a time; further ones wait in the kernel's queue.
 const MOST_CONNECTIONS: usize = 10_000;
 
+/// How long a client may leave bytes that were sent to it unacknowledged. Without this, one that never reads its answer
+/// would hold its connection for ever.
+const READ_WITHIN: Duration = Duration::from_mins(1);
+
 /// How long requests under way may take to finish when the server stops.
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -92,6 +96,8 @@ async fn accept(
         Ok((stream, peer)) => {
             // An answer is written at once: waiting for more bytes only adds latency.
             let _ = stream.set_nodelay(true);
+            #[cfg(target_os = "linux")]
+            let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(READ_WITHIN));
             Some((stream, peer, place))
         }
         Err(error) => {

@@ -22,6 +22,7 @@ mod installers;
 mod parallel;
 mod secrets;
 mod server;
+mod slow;
 mod stage;
 mod tour;
 mod world;
