@@ -7,17 +7,16 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    unreachable_pub,
     reason = "a tool for measuring, run by hand"
 )]
 
 #[path = "../tests/endpoints/signer.rs"]
 mod signer;
 
-use std::{io::Write as _, sync::Arc};
+use std::{convert::Infallible, io::Write as _, sync::Arc};
 
 use arc_swap::ArcSwap;
-use axum::serve::ListenerExt as _;
+use axum::body::Body;
 use daypass_core::{
     clock::{Clock as _, SystemClock},
     identity::Identity,
@@ -27,6 +26,8 @@ use daypass_index::{FileStore, Index, IndexOptions, IndexSpec, Pace, import_file
 use daypass_oidc::jwks::KeySet;
 use daypass_store::Store;
 use daypass_testkit::wheel::Wheel;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
 use serde_json::json;
 
 const POLICY: &str = r#"
@@ -79,6 +80,15 @@ async fn main() {
     println!("{public_url}/python/files/large/large-1.0-py3-none-any.whl");
     println!("Authorization: Bearer {access_token}");
     std::io::stdout().flush().unwrap();
-    let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
-    axum::serve(listener, index.router()).await.unwrap();
+    // As the server proper does it: no router between, small answers in one piece.
+    loop {
+        let (socket, _) = listener.accept().await.unwrap();
+        socket.set_nodelay(true).unwrap();
+        let index = index.clone();
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let index = index.clone();
+            async move { Ok::<_, Infallible>(index.answer(request.map(Body::new)).await) }
+        });
+        tokio::spawn(http1::Builder::new().writev(false).serve_connection(TokioIo::new(socket), service));
+    }
 }

@@ -50,7 +50,7 @@ fn local(file: Arc<File>, buffers: Buffers, part: Range<u64>) -> Body {
             if part.is_empty() {
                 return Ok(None);
             }
-            let piece = blocking(move || read_piece(&file, &buffers, part.start, part.end)).await?;
+            let piece = read(&file, buffers, part.clone()).await?;
             let next = part.start + piece.len() as u64;
             Ok::<_, io::Error>(Some((piece, next..part.end)))
         }
@@ -69,7 +69,7 @@ pub(crate) fn coming(stream: Stream, buffers: &Buffers, part: Range<u64>) -> Bod
             }
             let until = stream.readable(part.start).await?.min(part.end);
             let file = Arc::clone(&stream.file);
-            let piece = blocking(move || read_piece(&file, &buffers, part.start, until)).await?;
+            let piece = read(&file, buffers, part.start..until).await?;
             let next = part.start + piece.len() as u64;
             Ok::<_, io::Error>(Some((piece, (stream, next..part.end))))
         }
@@ -77,17 +77,15 @@ pub(crate) fn coming(stream: Stream, buffers: &Buffers, part: Range<u64>) -> Bod
     Body::from_stream(pieces.boxed())
 }
 
-fn read_piece(file: &File, buffers: &Buffers, from: u64, until: u64) -> io::Result<Bytes> {
-    let mut buffer = buffers.take();
-    let length = usize::try_from(until - from).unwrap_or(PIECE).min(PIECE);
-    let room = buffer.bytes.get_mut(..length).unwrap_or_default();
-    let read = read_at(file, room, from)?;
-    if read == 0 {
-        // Shorter than promised: the connection must break rather than end well.
-        return Err(io::ErrorKind::UnexpectedEof.into());
+/// Reads the next piece of `part`: at once if the system has it in memory, else where it may block.
+async fn read(file: &Arc<File>, buffers: Buffers, part: Range<u64>) -> io::Result<Bytes> {
+    let length = usize::try_from(part.end - part.start).unwrap_or(PIECE).min(PIECE);
+    let mut buffer = buffers.take(length);
+    if buffer.read_now(file, part.start) {
+        return Ok(Bytes::from_owner(buffer));
     }
-    buffer.filled = read;
-    Ok(Bytes::from_owner(buffer))
+    let file = Arc::clone(file);
+    blocking(move || buffer.read(&file, part.start).map(|()| Bytes::from_owner(buffer))).await
 }
 
 /// Buffers that are used again: new ones would be zeroed, and given back to the system, each time.
@@ -95,21 +93,54 @@ fn read_piece(file: &File, buffers: &Buffers, from: u64, until: u64) -> io::Resu
 pub(crate) struct Buffers(Arc<Mutex<Vec<Box<[u8]>>>>);
 
 impl Buffers {
-    fn take(&self) -> Buffer {
+    fn take(&self, length: usize) -> Buffer {
         let used = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        Buffer { bytes: used.unwrap_or_else(|| vec![0; PIECE].into()), filled: 0, home: self.clone() }
+        Buffer { bytes: used.unwrap_or_else(|| vec![0; PIECE].into()), length, home: self.clone() }
     }
 }
 
 struct Buffer {
     bytes: Box<[u8]>,
-    filled: usize,
+    /// How much of it is wanted, and then how much is filled.
+    length: usize,
     home: Buffers,
+}
+
+impl Buffer {
+    fn wanted(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(..self.length).unwrap_or_default()
+    }
+
+    /// Whether bytes could be read without waiting for a disk. A trip to another thread costs as much as the copy.
+    #[cfg(target_os = "linux")]
+    fn read_now(&mut self, file: &File, at: u64) -> bool {
+        use rustix::io::{ReadWriteFlags, preadv2};
+        let mut wanted = [io::IoSliceMut::new(self.wanted())];
+        match preadv2(file, &mut wanted, at, ReadWriteFlags::NOWAIT) {
+            Ok(length) if length > 0 => {
+                self.length = length;
+                true
+            }
+            // Not in memory, at the end, or a file system that cannot tell: the other way finds out.
+            _ => false,
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn read_now(&mut self, _: &File, _: u64) -> bool {
+        false
+    }
+
+    fn read(&mut self, file: &File, at: u64) -> io::Result<()> {
+        self.length = read_at(file, self.wanted(), at)?;
+        // Shorter than promised: the connection must break rather than end well.
+        if self.length == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+    }
 }
 
 impl AsRef<[u8]> for Buffer {
     fn as_ref(&self) -> &[u8] {
-        self.bytes.get(..self.filled).unwrap_or_default()
+        self.bytes.get(..self.length).unwrap_or_default()
     }
 }
 

@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::{Router, http::HeaderValue, routing::any};
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::HeaderValue,
+    response::Response,
+    routing::any,
+};
 use daypass_core::clock::Clock;
 use daypass_store::{Store, StoreError};
 use tokio::task::JoinHandle;
@@ -53,6 +59,18 @@ impl Index {
         let sources = indexes.into_iter().map(source).collect();
         let sender = Sender { files, small: SmallFiles::new(), buffers: Buffers::default() };
         Ok(Self(Arc::new(Shared { guard, following, sources, sender, store, clock, challenge, _follower: follower })))
+    }
+
+    /// Answers one request, for a server that tells the paths apart itself ([`Index::is_for`]): the same as
+    /// [`Index::router`], without the microsecond that a router takes.
+    pub async fn answer(&self, request: Request) -> Response {
+        serve(State(Arc::clone(&self.0)), request).await
+    }
+
+    /// Whether a path is one of [`Index::router`]'s, of whatever index.
+    pub fn is_for(path: &str) -> bool {
+        let area = path.strip_prefix('/').and_then(|path| path.split('/').nth(1));
+        matches!(area, Some("simple" | "files"))
     }
 
     /// The routes `/{index}/simple/…` and `/{index}/files/…` of all indexes.

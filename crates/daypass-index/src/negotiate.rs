@@ -1,6 +1,6 @@
 //! Which form of a page a request gets (PEP 691, RFC 9110 §12.5).
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 /// A form of a page. The two HTML forms differ in their `Content-Type` only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,13 +23,17 @@ impl Form {
         })
     }
 
-    fn named(media_type: &str) -> Option<Self> {
-        match media_type {
-            "application/vnd.pypi.simple.v1+json" | "application/vnd.pypi.simple.latest+json" => Some(Self::Json),
-            "application/vnd.pypi.simple.v1+html" | "application/vnd.pypi.simple.latest+html" => Some(Self::Html),
-            "text/html" => Some(Self::OldHtml),
-            _ => None,
+    /// Its names. `latest` asks for the newest version there is (PEP 691).
+    const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Json => &["application/vnd.pypi.simple.v1+json", "application/vnd.pypi.simple.latest+json"],
+            Self::Html => &["application/vnd.pypi.simple.v1+html", "application/vnd.pypi.simple.latest+html"],
+            Self::OldHtml => &["text/html"],
         }
+    }
+
+    fn is_named(self, media_type: &str) -> bool {
+        self.names().iter().any(|name| name.eq_ignore_ascii_case(media_type))
     }
 }
 
@@ -40,16 +44,14 @@ const FORMS: [Form; 3] = [Form::Json, Form::Html, Form::OldHtml];
 pub(crate) fn form(query: Option<&str>, headers: &HeaderMap) -> Option<Form> {
     if let Some(format) = query.and_then(format_parameter) {
         // PEP 691: `?format=` beats `Accept`.
-        return Form::named(&format);
+        return FORMS.into_iter().find(|form| form.is_named(&format));
     }
-    let mut wishes = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
-    if wishes.peek().is_none() {
+    if !headers.contains_key(header::ACCEPT) {
         return Some(Form::OldHtml);
     }
-    let ranges: Vec<Range> = wishes.flat_map(|value| value.split(',')).filter_map(Range::parse).collect();
     let mut best: Option<(Form, u16, u8)> = None;
     for form in FORMS {
-        let Some((weight, exactness)) = weigh(&ranges, form) else { continue };
+        let Some((weight, exactness)) = weigh(headers, form) else { continue };
         let better = match best {
             None => true,
             Some((_, best_weight, best_exactness)) if weight == best_weight => {
@@ -66,9 +68,15 @@ pub(crate) fn form(query: Option<&str>, headers: &HeaderMap) -> Option<Form> {
 }
 
 /// The weight of `form` (0 to 1000) by the most exact range that names it, and how exact that is.
-fn weigh(ranges: &[Range<'_>], form: Form) -> Option<(u16, u8)> {
-    let of = |range: &Range<'_>| range.exactness(form).map(|exactness| (exactness, range.weight));
-    ranges.iter().filter_map(of).max().map(|(exactness, weight)| (weight, exactness))
+fn weigh(headers: &HeaderMap, form: Form) -> Option<(u16, u8)> {
+    let of = |range: Range<'_>| range.exactness(form).map(|exactness| (exactness, range.weight));
+    ranges(headers, header::ACCEPT).filter_map(of).max().map(|(exactness, weight)| (weight, exactness))
+}
+
+/// The weighted list in a header. Read anew for each question: that costs less than keeping it.
+fn ranges(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = Range<'_>> {
+    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).filter_map(Range::parse)
 }
 
 struct Range<'a> {
@@ -85,12 +93,13 @@ impl<'a> Range<'a> {
     }
 
     fn exactness(&self, form: Form) -> Option<u8> {
-        let wanted = self.media_type.to_ascii_lowercase();
-        match (&*wanted, form) {
-            ("*/*", _) => Some(0),
-            ("application/*", Form::Json | Form::Html) | ("text/*", Form::OldHtml) => Some(1),
-            (named, form) if Form::named(named) == Some(form) => Some(2),
-            _ => None,
+        let family = if form == Form::OldHtml { "text/*" } else { "application/*" };
+        if form.is_named(self.media_type) {
+            Some(2)
+        } else if self.media_type.eq_ignore_ascii_case(family) {
+            Some(1)
+        } else {
+            (self.media_type == "*/*").then_some(0)
         }
     }
 }
@@ -113,9 +122,8 @@ fn format_parameter(query: &str) -> Option<String> {
 
 /// Whether the client takes gzip.
 pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    let ranges: Vec<Range> = values.flat_map(|value| value.split(',')).filter_map(Range::parse).collect();
-    let find = |name: &str| ranges.iter().find(|range| range.media_type.eq_ignore_ascii_case(name));
+    let find =
+        |name: &str| ranges(headers, header::ACCEPT_ENCODING).find(|range| range.media_type.eq_ignore_ascii_case(name));
     find("gzip").or_else(|| find("x-gzip")).or_else(|| find("*")).is_some_and(|range| range.weight > 0)
 }
 

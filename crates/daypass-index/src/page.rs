@@ -6,6 +6,8 @@ pub(crate) mod list;
 pub(crate) mod prepared;
 pub(crate) mod read_html;
 pub(crate) mod read_json;
+#[cfg(test)]
+mod tests;
 pub(crate) mod write_html;
 pub(crate) mod write_json;
 

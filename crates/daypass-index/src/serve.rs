@@ -6,7 +6,7 @@
 mod files;
 mod pages;
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use axum::{
     extract::{Request, State},
@@ -40,7 +40,12 @@ async fn answer(shared: &Shared, request: &Parts) -> Result<Response, Refusal> {
         return Err(Refusal::MethodNotAllowed);
     }
     let (index, target) = parse(request.uri.path()).ok_or(Refusal::NotFound)?;
-    let asking = Asking { shared, request, caller: &caller, index: index.parse().map_err(|_| Refusal::NotFound)? };
+    let source = shared.sources.iter().find(|source| source.name.as_str() == index);
+    let named = match source {
+        Some(source) => Cow::Borrowed(&source.name),
+        None => Cow::Owned(index.parse().map_err(|_| Refusal::NotFound)?),
+    };
+    let asking = Asking { shared, request, caller: &caller, index: named, source };
     match target {
         Target::List { slash } => {
             asking.require_entry()?;
@@ -78,12 +83,14 @@ struct Asking<'a> {
     shared: &'a Shared,
     request: &'a Parts,
     caller: &'a Caller,
-    index: IndexName,
+    index: Cow<'a, IndexName>,
+    /// The index, if there is one of that name: to be looked at once the caller may know.
+    source: Option<&'a Source>,
 }
 
 impl Asking<'_> {
     fn source(&self) -> Result<&Source, Refusal> {
-        self.shared.sources.iter().find(|source| source.name == self.index).ok_or(Refusal::NotFound)
+        self.source.ok_or(Refusal::NotFound)
     }
 
     fn require_grant(&self, project: &ProjectName) -> Result<(), Refusal> {
@@ -104,7 +111,7 @@ impl Asking<'_> {
     fn denied(&self, what: Asked, project: Option<&ProjectName>) -> Refusal {
         let refusal = Refusal::forbidden(self.caller.claims.identity.as_str(), &self.index, what);
         let now = self.shared.clock.now();
-        let index = Some(&self.index);
+        let index = Some(&*self.index);
         let event = audit::denied(now, self.request, self.caller, index, project, refusal.to_string());
         match self.shared.store.record_soon(event) {
             Ok(()) => refusal,

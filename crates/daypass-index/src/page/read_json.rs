@@ -38,7 +38,8 @@ struct WrittenMeta {
 pub(crate) fn read(name: &ProjectName, base: &Url, body: &[u8]) -> Result<ProjectPage, UnknownPage> {
     let written: WrittenPage = serde_json::from_slice(body).map_err(UnknownPage::Json)?;
     let mut extra = written.extra;
-    extra.retain(|key, _| !key.starts_with('_'));
+    // PEP 752: a repository that does not keep namespaces itself must not speak of them.
+    extra.retain(|key, _| !key.starts_with('_') && key != "namespaces");
     Ok(ProjectPage {
         name: name.clone(),
         api_minor: api_minor(&written.meta.api_version)?,

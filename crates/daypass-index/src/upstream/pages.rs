@@ -9,7 +9,6 @@ use std::sync::{
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use daypass_core::{clock::Clock, names::ProjectName};
 use moka::sync::Cache;
-use reqwest::Response;
 use url::Url;
 
 use super::{Shelf, UpstreamError, client::UpstreamClient, files::pins_of, record::PageRecord};
@@ -124,8 +123,8 @@ impl UpstreamPages {
         }
         let revalidation = self.revalidate(project, Arc::clone(&page));
         if now.saturating_sub(page.checked_at.load(Ordering::Relaxed)) < OLD {
-            // It goes on by itself; this request does not wait for it.
-            tokio::spawn(revalidation);
+            // It is under way by itself; this request does not wait for it.
+            drop(revalidation);
             return Ok(page);
         }
         match tokio::time::timeout(MOMENT, revalidation).await {
@@ -172,7 +171,10 @@ impl Inner {
     }
 
     async fn fetch(&self, project: &ProjectName, known: Option<Arc<UpstreamPage>>) -> Outcome {
-        let outcome = self.ask(project, known.as_deref()).await;
+        // Each step has its own limit; this one is for whoever drips.
+        let limit = self.pace.first_byte.saturating_add(self.pace.idle);
+        let asking = tokio::time::timeout(limit, self.ask(project, known.as_deref()));
+        let outcome = asking.await.unwrap_or(Err(UpstreamError::Unavailable));
         match outcome {
             Ok(Some(record)) => {
                 let bytes = record.write();
@@ -230,7 +232,7 @@ impl Inner {
         let etag = text(header::ETAG).map(Into::into);
         let content_type = text(header::CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
         let base = response.url().clone();
-        let body = self.body(response).await?;
+        let body = self.client.page_body(response).await?;
         let named = project.clone();
         let page = blocking(move || Ok(read(&named, &base, &content_type, &body))).await;
         let page = page.map_err(|_| UpstreamError::Disk)?.map_err(|unknown| {
@@ -238,10 +240,6 @@ impl Inner {
             UpstreamError::Wrong("its page cannot be understood")
         })?;
         Ok(Some(PageRecord::new(self.now(), etag, page)))
-    }
-
-    async fn body(&self, response: Response) -> Result<bytes::Bytes, UpstreamError> {
-        self.client.page_body(response).await
     }
 
     /// Renders and remembers a page.

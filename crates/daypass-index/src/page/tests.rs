@@ -1,0 +1,161 @@
+//! Pages in, pages out: nothing is lost, nothing gets through that should not.
+
+use serde_json::json;
+use url::Url;
+
+use super::{
+    CoreMetadata, ProjectPage, UnknownPage, prepared::PreparedPage, read_html, read_json, write_html, write_json,
+};
+
+fn base() -> Url {
+    Url::parse("https://index.example.com/simple/acme/").unwrap()
+}
+
+fn json_page(page: &serde_json::Value) -> Result<ProjectPage, UnknownPage> {
+    read_json::read(&"acme".parse().unwrap(), &base(), page.to_string().as_bytes())
+}
+
+fn html_page(body: &str) -> ProjectPage {
+    read_html::read(&"acme".parse().unwrap(), &base(), body.as_bytes()).unwrap()
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap()
+}
+
+/// Every key that the specifications know, and some that they do not.
+fn rich() -> serde_json::Value {
+    json!({
+        "meta": { "api-version": "1.3", "_last-serial": 7 },
+        "name": "acme",
+        "versions": ["1.0", "2.0"],
+        "project-status": { "status": "archived", "reason": "use \"other\" & <that>" },
+        "future-key": { "a": 1 },
+        "_private": true,
+        "namespaces": null,
+        "files": [
+            {
+                "filename": "acme-1.0-py3-none-any.whl",
+                "url": "https://user:secret@files.example.com/a/acme-1.0-py3-none-any.whl#x",
+                "hashes": { "sha256": "AB".repeat(32), "blake2b": "00ff", "bad": "zz", "<x>": "00" },
+                "size": 123,
+                "upload-time": "2026-01-02T03:04:05.6789Z",
+                "requires-python": ">=3.9,<4",
+                "yanked": "it & broke",
+                "core-metadata": { "sha256": "cd".repeat(32) },
+                "data-dist-info-metadata": { "sha256": "cd".repeat(32) },
+                "gpg-sig": true,
+                "provenance": "https://index.example.com/provenance",
+                "_mine": 1,
+                "zstd": { "url": "x" },
+            },
+            { "filename": "acme-2.0+local.1.tar.gz", "url": "../../f/acme-2.0%2Blocal.1.tar.gz", "hashes": {}, "yanked": true },
+        ],
+    })
+}
+
+#[test]
+fn a_rich_page_is_passed_on_in_json() {
+    insta::assert_snapshot!(text(write_json::write(&json_page(&rich()).unwrap())));
+}
+
+#[test]
+fn a_rich_page_is_passed_on_in_html() {
+    insta::assert_snapshot!(text(write_html::write(&json_page(&rich()).unwrap())));
+}
+
+#[test]
+fn what_we_write_we_read() {
+    let page = json_page(&rich()).unwrap();
+    let again = read_json::read(&page.name, &base(), &write_json::write(&page)).unwrap();
+    let html = html_page(&text(write_html::write(&page)));
+    for ((file, again), html) in page.files.iter().zip(&again.files).zip(&html.files) {
+        assert_eq!((&file.hashes, &file.yanked, &file.metadata), (&again.hashes, &again.yanked, &again.metadata));
+        assert_eq!((&file.name, &file.requires_python, file.size), (&again.name, &again.requires_python, again.size));
+        assert_eq!(
+            (&file.name, &file.requires_python, &file.yanked),
+            (&html.name, &html.requires_python, &html.yanked)
+        );
+        assert_eq!((file.sha256(), &file.metadata), (html.sha256(), &html.metadata));
+    }
+    assert_eq!(page.status, again.status);
+    assert_eq!(page.status, html.status);
+    assert_eq!(page.extra, again.extra);
+}
+
+#[test]
+fn a_record_on_disk_is_the_same_page() {
+    let page = json_page(&rich()).unwrap();
+    let record = serde_json::to_vec(&page).unwrap();
+    assert_eq!(serde_json::from_slice::<ProjectPage>(&record).unwrap(), page);
+    assert!(!text(record).contains("secret"));
+}
+
+#[test]
+fn files_that_cannot_be_named_or_fetched_are_left_out() {
+    for (name, url) in [
+        ("../evil.whl", "x"),
+        ("a b.whl", "x"),
+        ("", "x"),
+        ("a.whl", "file:///etc/passwd"),
+        ("a.whl", "ftp://example.com/a.whl"),
+        ("a.whl", "data:,x"),
+        ("a.whl", "https://"),
+    ] {
+        let page = json_page(&json!({ "meta": { "api-version": "1.0" }, "name": "acme",
+            "files": [{ "filename": name, "url": url, "hashes": {} }, { "url": 1 }, {}] }));
+        assert_eq!(page.unwrap().files, [], "{name} {url}");
+    }
+}
+
+#[test]
+fn an_unknown_major_version_and_what_is_no_page_are_refused() {
+    for version in ["2.0", "x", ""] {
+        let page = json!({ "meta": { "api-version": version }, "name": "acme", "files": [] });
+        assert!(matches!(json_page(&page), Err(UnknownPage::ApiVersion(_))), "{version}");
+    }
+    for page in [json!([]), json!({}), json!({ "meta": {}, "files": [] }), json!({ "meta": { "api-version": "1.0" } })]
+    {
+        assert!(matches!(json_page(&page), Err(UnknownPage::Json(_))), "{page}");
+    }
+    let newer = json!({ "meta": { "api-version": "1.99" }, "name": "acme", "files": [] });
+    assert_eq!(json_page(&newer).unwrap().api_minor, super::NEWEST_MINOR);
+}
+
+#[test]
+fn html_of_all_times_is_read() {
+    let page = html_page(
+        r##"<!doctype html><base href="/packages/"><h1>x</h1>
+        <A HREF="a/acme-1.0.tar.gz#md5=0123456789abcdef0123456789abcdef">acme-1.0.tar.gz</A>
+        <a href="acme-1.0-py3-none-any.whl?x=1#sha256=ABCD&amp;egg=acme" data-requires-python="&gt;=3.9"
+           data-dist-info-metadata="true" data-yanked data-gpg-sig="true">anything</a>
+        <a href="acme-2.0%2Blocal-py3-none-any.whl" data-core-metadata="sha256=00ff" data-yanked="why">x</a>
+        <a>no href</a><a href="../">parent</a><a href="mailto:x@example.com">mail</a>"##,
+    );
+    let names: Vec<_> = page.files.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!(names, ["acme-1.0.tar.gz", "acme-1.0-py3-none-any.whl", "acme-2.0+local-py3-none-any.whl"]);
+    let [sdist, wheel, local] = page.files.as_slice() else { panic!("three files") };
+    assert_eq!(sdist.source.as_deref(), Some("https://index.example.com/packages/a/acme-1.0.tar.gz"));
+    assert_eq!(sdist.hashes.get("md5").map(AsRef::as_ref), Some("0123456789abcdef0123456789abcdef"));
+    assert_eq!(wheel.source.as_deref(), Some("https://index.example.com/packages/acme-1.0-py3-none-any.whl?x=1"));
+    assert_eq!(wheel.hashes.keys().map(AsRef::as_ref).collect::<Vec<&str>>(), ["sha256"]);
+    assert_eq!((wheel.requires_python.as_deref(), wheel.yanked.as_deref()), (Some(">=3.9"), Some("")));
+    assert_eq!(wheel.metadata, CoreMetadata::Present);
+    assert_eq!(local.yanked.as_deref(), Some("why"));
+    assert!(matches!(local.metadata, CoreMetadata::Hashed(_)));
+}
+
+#[test]
+fn long_pages_are_kept_compressed_only_and_still_sent_plain_to_who_wants_that() {
+    let file =
+        |number: u32| json!({ "filename": format!("acme-{number}.tar.gz"), "url": "x", "hashes": { "sha256": "00" } });
+    let page = json!({ "meta": { "api-version": "1.1" }, "name": "acme", "versions": [],
+        "files": (0..5000).map(file).collect::<Vec<_>>() });
+    let prepared = PreparedPage::new(json_page(&page).unwrap());
+    let (plain, compressed, plain_tag) = prepared.json.body(false);
+    assert!(!compressed && plain.len() > 256 * 1024);
+    let (gzip, compressed, gzip_tag) = prepared.json.body(true);
+    assert!(compressed && gzip.len() * 5 < plain.len());
+    assert_ne!(plain_tag, gzip_tag);
+    assert!(prepared.json.weight() < plain.len());
+}
