@@ -66,7 +66,8 @@ async fn hear() -> Option<String> {
 }
 
 async fn exchange() {
-    let provider = Provider::start().await;
+    let job = json!({ "sub": "load", "repository_id": "74" });
+    let provider = Provider::start_on(SocketAddr::from(([127, 0, 0, 1], 0)), job).await;
     say(&json!({ "issuer": provider.url() }));
     while let Some(line) = hear().await {
         let order: Value = serde_json::from_str(&line).expect("an order in JSON");
