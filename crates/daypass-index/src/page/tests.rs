@@ -125,12 +125,12 @@ fn an_unknown_major_version_and_what_is_no_page_are_refused() {
 #[test]
 fn html_of_all_times_is_read() {
     let page = html_page(
-        r##"<!doctype html><base href="/packages/"><h1>x</h1>
+        r#"<!doctype html><base href="/packages/"><h1>x</h1>
         <A HREF="a/acme-1.0.tar.gz#md5=0123456789abcdef0123456789abcdef">acme-1.0.tar.gz</A>
         <a href="acme-1.0-py3-none-any.whl?x=1#sha256=ABCD&amp;egg=acme" data-requires-python="&gt;=3.9"
            data-dist-info-metadata="true" data-yanked data-gpg-sig="true">anything</a>
         <a href="acme-2.0%2Blocal-py3-none-any.whl" data-core-metadata="sha256=00ff" data-yanked="why">x</a>
-        <a>no href</a><a href="../">parent</a><a href="mailto:x@example.com">mail</a>"##,
+        <a>no href</a><a href="../">parent</a><a href="mailto:x@example.com">mail</a>"#,
     );
     let names: Vec<_> = page.files.iter().map(|file| file.name.as_str()).collect();
     assert_eq!(names, ["acme-1.0.tar.gz", "acme-1.0-py3-none-any.whl", "acme-2.0+local-py3-none-any.whl"]);
