@@ -3,7 +3,6 @@
 use std::{path::PathBuf, sync::Arc};
 
 use arc_swap::ArcSwap;
-use axum::Router;
 use daypass_core::{
     audit::{AuditEvent, AuditKind, Outcome},
     clock::{Clock, SystemClock},
@@ -19,13 +18,14 @@ use crate::{
     data_folder::DataFolder,
     failure::Failure,
     health::{self, Counters},
+    listener::Answers,
     policy_files::{self, LOOK_EVERY, Watch},
 };
 
 /// The parts of a running server.
 pub(crate) struct Parts {
     pub(crate) store: Store,
-    pub(crate) counters: Arc<Counters>,
+    counters: Arc<Counters>,
     issuer: Issuer,
     index: Index,
     policy: Arc<ArcSwap<Policy>>,
@@ -97,9 +97,10 @@ impl Parts {
         Ok(parts)
     }
 
-    /// All endpoints.
-    pub(crate) fn router(&self) -> Router {
-        self.issuer.router().merge(health::router(self.store.clone(), self.counters.clone())).merge(self.index.router())
+    /// What answers requests; `process` is random.
+    pub(crate) fn answers(&self, process: u64) -> Arc<Answers> {
+        let router = self.issuer.router().merge(health::router(self.store.clone(), self.counters.clone()));
+        Arc::new(Answers::new(router, self.index.clone(), self.counters.clone(), process))
     }
 
     /// What goes on beside the requests, until it is dropped.

@@ -1,6 +1,7 @@
 //! Connections in, requests on to the router, answers out.
 
 use std::{
+    convert::Infallible,
     net::{IpAddr, SocketAddr},
     sync::{
         Arc,
@@ -9,8 +10,9 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, extract::Request, http::HeaderValue, response::Response};
+use axum::{Router, body::Body, http::HeaderValue, response::Response};
 use daypass_core::request::{RequestContext, RequestId};
+use daypass_index::Index;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -48,15 +50,44 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     })
 }
 
-/// Serves until `stop` is done, then lets requests under way finish.
-pub(crate) async fn serve(
-    listener: TcpListener,
+/// What every connection needs to answer its requests.
+pub(crate) struct Answers {
     router: Router,
-    process: u64,
+    index: Index,
     counters: Arc<Counters>,
-    stop: impl Future<Output = ()>,
-) {
-    let numbers = Arc::new(AtomicU64::new(1));
+    process: u64,
+    numbers: AtomicU64,
+}
+
+impl Answers {
+    /// Requests for packages go to the index directly, all others through the router. `process` is random.
+    pub(crate) fn new(router: Router, index: Index, counters: Arc<Counters>, process: u64) -> Self {
+        Self { router, index, counters, process, numbers: AtomicU64::new(1) }
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        peer: IpAddr,
+        mut request: hyper::Request<Incoming>,
+    ) -> Result<Response, Infallible> {
+        let id = RequestId { process: self.process, number: self.numbers.fetch_add(1, Ordering::Relaxed) };
+        request.extensions_mut().insert(RequestContext { id, peer });
+        let request = request.map(Body::new);
+        let mut response = if Index::is_for(request.uri().path()) {
+            self.index.answer(request).await
+        } else {
+            self.router.clone().call(request).await?
+        };
+        if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+            response.headers_mut().insert("x-request-id", id);
+        }
+        self.counters.count(response.status());
+        Ok(response)
+    }
+}
+
+/// Serves until `stop` is done, then lets requests under way finish.
+pub(crate) async fn serve(listener: TcpListener, answers: Arc<Answers>, stop: impl Future<Output = ()>) {
     let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let connections = GracefulShutdown::new();
     tokio::pin!(stop);
@@ -66,14 +97,7 @@ pub(crate) async fn serve(
             accepted = accept(&listener, &places) => accepted,
         };
         let Some((stream, peer, place)) = accepted else { continue };
-        let requests = Requests {
-            router: router.clone(),
-            process,
-            numbers: numbers.clone(),
-            peer: peer.ip(),
-            counters: counters.clone(),
-        };
-        let connection = connections.watch(http(stream, requests));
+        let connection = connections.watch(http(stream, peer.ip(), Arc::clone(&answers)));
         tokio::spawn(async move {
             // A connection that breaks is the client's business.
             let _ = connection.await;
@@ -109,36 +133,16 @@ async fn accept(
     }
 }
 
-/// Turns the requests of one connection into calls of the router.
-#[derive(Clone)]
-struct Requests {
-    router: Router,
-    process: u64,
-    numbers: Arc<AtomicU64>,
-    peer: IpAddr,
-    counters: Arc<Counters>,
-}
-
-impl Requests {
-    async fn answer(mut self, mut request: hyper::Request<Incoming>) -> Result<Response, std::convert::Infallible> {
-        let id = RequestId { process: self.process, number: self.numbers.fetch_add(1, Ordering::Relaxed) };
-        request.extensions_mut().insert(RequestContext { id, peer: self.peer });
-        let mut response = self.router.call(Request::from(request.map(axum::body::Body::new))).await?;
-        if let Ok(id) = HeaderValue::try_from(id.to_string()) {
-            response.headers_mut().insert("x-request-id", id);
-        }
-        self.counters.count(response.status());
-        Ok(response)
-    }
-}
-
 fn http(
     stream: TcpStream,
-    requests: Requests,
+    peer: IpAddr,
+    answers: Arc<Answers>,
 ) -> impl hyper_util::server::graceful::GracefulConnection<Error = hyper::Error> {
     http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(LARGEST_HEAD)
-        .serve_connection(TokioIo::new(stream), service_fn(move |request| requests.clone().answer(request)))
+        // Head and body in one buffer: for the small pages that installers ask for, cheaper than two.
+        .writev(false)
+        .serve_connection(TokioIo::new(stream), service_fn(move |request| Arc::clone(&answers).answer(peer, request)))
 }

@@ -23,7 +23,7 @@ pub(crate) async fn run(serve: Serve) -> Result<(), Failure> {
     let parts = Parts::open(&settings, &data, &public_url).await?;
     let stop = stop_signal()?;
 
-    let (router, store, counters) = (parts.router(), parts.store.clone(), parts.counters.clone());
+    let (answers, store) = (parts.answers(process_number()?), parts.store.clone());
     let beside = tokio::spawn(parts.run());
     // The socket already queues connections, and from here on they are answered.
     let index = default_index(&settings)?;
@@ -31,7 +31,7 @@ pub(crate) async fn run(serve: Serve) -> Result<(), Failure> {
         ready_file::write(path, &public_url, index)?;
     }
     greet(&settings, &public_url, index);
-    listener::serve(listener, router, process_number()?, counters, stop).await;
+    listener::serve(listener, answers, stop).await;
     beside.abort();
     if let Some(path) = &serve.ready_file {
         let _ = std::fs::remove_file(path);
