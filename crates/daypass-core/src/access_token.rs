@@ -35,6 +35,9 @@ pub struct AccessTokenClaims {
     pub client_id: String,
     /// The identity's name.
     pub identity: IdentityName,
+    /// Digest of the identity's rule when this was signed ([`crate::policy::Policy::rule_digest`]).
+    #[serde(default)]
+    pub rule: String,
     /// What its holder may do.
     pub grants: Vec<Grant>,
     /// On whose behalf: the outside subject (RFC 8693 §4.1).

@@ -29,6 +29,8 @@ pub struct Permit {
     pub identity_id: Uuid,
     /// The identity's name.
     pub identity: IdentityName,
+    /// Digest of the rule that was obeyed.
+    pub rule: String,
     /// What its holder may do.
     pub grants: Vec<Grant>,
     /// For how long.
@@ -101,6 +103,7 @@ pub fn decide(ask: &Ask<'_>, policy: &Policy) -> Result<Permit, Denied> {
     Ok(Permit {
         identity_id: identity.id,
         identity: identity.name.clone(),
+        rule: policy.rule_digest(identity),
         grants: identity.grants.clone(),
         ttl: identity.ttl,
     })

@@ -19,10 +19,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
+use serde_json::json;
 use url::Url;
 
 use crate::{
+    access_token::AccessTokenClaims,
     clock::Ttl,
+    digest::Sha256,
     grant::Grant,
     identity::{ClaimRule, Identity},
     issuer::{KeySource, TrustedIssuer},
@@ -167,6 +170,29 @@ impl Policy {
         &self.identities
     }
 
+    /// The identity that an access token was signed for, if it is still what it was then.
+    ///
+    /// A rule that was withdrawn, or changed in any part, makes another identity of it: its tokens are worth nothing
+    /// from then on. Its grants are the caller's to compare.
+    pub fn identity_of(&self, claims: &AccessTokenClaims) -> Option<&Identity> {
+        let identity = self.identities.iter().find(|identity| identity.name == claims.identity)?;
+        let same = identity.id.to_string() == claims.sub
+            && self.issuer(&identity.issuer).is_some_and(|issuer| *issuer.url == *claims.act.iss)
+            && self.rule_digest(identity) == claims.rule;
+        same.then_some(identity)
+    }
+
+    /// A digest of who may assume an identity: its issuer's URL and its claim rules. Not of its grants.
+    pub fn rule_digest(&self, identity: &Identity) -> String {
+        let issuer = self.issuer(&identity.issuer).map(|issuer| &*issuer.url);
+        let rules: Vec<_> =
+            identity.rules.iter().map(|(claim, ClaimRule::Exact(value))| (claim, "exact", value)).collect();
+        let mut digest = Sha256::of(json!([issuer, rules]).to_string()).to_string();
+        // It tells one rule from its successor, which nobody can choose: half of the digest is plenty.
+        digest.truncate(32);
+        digest
+    }
+
     /// The issuer of that name.
     pub fn issuer(&self, name: &IssuerName) -> Option<&TrustedIssuer> {
         self.issuers.iter().find(|issuer| issuer.name == *name)
@@ -276,6 +302,7 @@ impl WrittenIdentity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access_token::Actor;
 
     const GOOD: &str = r#"
         [[issuer]]
@@ -331,6 +358,38 @@ mod tests {
             let text = if to == "aud" { text.replace(", ref = \"refs/heads/main\"", "") } else { text };
             let error = load(&text).expect_err(to).to_string();
             assert!(error.contains(expected), "{from} -> {to}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_worth_something_only_while_its_rule_is_what_it_was() {
+        let policy = load(GOOD).unwrap();
+        let [identity] = policy.identities() else { panic!("one identity") };
+        let claims = AccessTokenClaims {
+            iss: "https://packages.example.com".to_owned(),
+            sub: identity.id.to_string(),
+            aud: "https://packages.example.com".to_owned(),
+            exp: 0,
+            iat: 0,
+            nbf: 0,
+            jti: String::new(),
+            client_id: String::new(),
+            identity: identity.name.clone(),
+            rule: policy.rule_digest(identity),
+            grants: Vec::new(),
+            act: Actor { iss: "https://ci.example.com".to_owned(), sub: String::new() },
+        };
+        assert_eq!(policy.identity_of(&claims), Some(identity));
+        let longer = GOOD.replace("15m", "30m").replace("\"pull\"", "\"pull\", \"push\"");
+        assert!(load(&longer).unwrap().identity_of(&claims).is_some(), "grants and life are compared elsewhere");
+        for (from, to) in [
+            ("\"74\"", "\"75\""),
+            ("ref =", "head_ref ="),
+            (", ref = \"refs/heads/main\"", ""),
+            ("https://ci.example.com", "https://other.example.com"),
+            ("ci/app", "ci/app2"),
+        ] {
+            assert!(load(&GOOD.replace(from, to)).unwrap().identity_of(&claims).is_none(), "{from} -> {to}");
         }
     }
 

@@ -4,15 +4,21 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Query, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{Extensions, HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use daypass_core::{Timestamp, access_token::AccessTokenClaims, grant::Action};
+use daypass_core::{
+    Timestamp,
+    access_token::AccessTokenClaims,
+    audit::{AuditKind, Outcome},
+    digest::Sha256,
+    grant::Action,
+};
 use daypass_oidc::verify::{ExpectedAccess, verify_access_token};
 use daypass_store::{AuditQuery, StoreError};
 use serde::Deserialize;
 
-use crate::issuer::Parts;
+use crate::{caller::Caller, issuer::Parts};
 
 /// The most events one answer holds; the rest is asked for with `after`.
 const MOST_EVENTS: u32 = 10_000;
@@ -34,10 +40,12 @@ pub(crate) struct Wanted {
 /// Answers with one JSON object per line, oldest first.
 pub(crate) async fn get(
     State(parts): State<Arc<Parts>>,
+    extensions: Extensions,
     headers: HeaderMap,
     wanted: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
 ) -> Response {
-    match authorize(&parts, &headers).await {
+    let caller = Caller::of(&extensions, &headers);
+    match authorize(&parts, &caller, &headers).await {
         Ok(()) => {}
         Err(answer) => return answer,
     }
@@ -70,27 +78,34 @@ pub(crate) async fn get(
 }
 
 /// Lets through a live access token whose identity still has the `admin` action.
-async fn authorize(parts: &Parts, headers: &HeaderMap) -> Result<(), Response> {
+async fn authorize(parts: &Parts, caller: &Caller, headers: &HeaderMap) -> Result<(), Response> {
     let raw = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let raw = raw.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(unauthorized)?;
     let url = parts.public_url.as_str();
     let expected = ExpectedAccess { issuer: url, audience: url, now: parts.clock.now() };
     let claims = verify_access_token(raw, &expected, &parts.keys.public().load()).map_err(|_| unauthorized())?;
+    if !is_administrator(parts, &claims) {
+        let reason = "reading the audit log needs a grant with the action `admin`";
+        let mut event = caller.event(parts.clock.now(), AuditKind::AccessDenied, Outcome::Refused);
+        event.actor = Some(claims.act);
+        event.identity = Some(claims.identity.to_string());
+        event.reason = Some(reason.to_owned());
+        event.token_sha256 = Some(Sha256::of(raw));
+        // Nothing was shown, so nothing hangs on this row: a full queue may drop it.
+        let _ = parts.store.record_soon(event);
+        return Err(problem(StatusCode::FORBIDDEN, reason));
+    }
     let revoked = parts.store.revocations_after(0).await.map_err(|error| unavailable(&error))?;
     if revoked.iter().any(|row| row.revocation.token_id == claims.jti) {
         return Err(unauthorized());
     }
-    if is_administrator(parts, &claims) {
-        Ok(())
-    } else {
-        Err(problem(StatusCode::FORBIDDEN, "reading the audit log needs a grant with the action `admin`"))
-    }
+    Ok(())
 }
 
 /// Both the token and the identity as it is now must have the action: a withdrawn rule bites at once.
 fn is_administrator(parts: &Parts, claims: &AccessTokenClaims) -> bool {
     let trust = parts.trust.in_force();
-    let identity = trust.policy.identities().iter().find(|identity| identity.id.to_string() == claims.sub);
+    let identity = trust.policy.identity_of(claims);
     let admin =
         |grants: &[daypass_core::grant::Grant]| grants.iter().any(|grant| grant.actions.contains(&Action::Admin));
     admin(&claims.grants) && identity.is_some_and(|identity| admin(&identity.grants))

@@ -16,9 +16,6 @@ pub enum IssuerError {
     /// The key file is not the one the stored signing keys were sealed under.
     #[error("the key-encryption key does not open the signing key `{0}`: it belongs to another database")]
     WrongKeyEncryptionKey(String),
-    /// The store holds a public key that does not parse.
-    #[error("the stored public key `{0}` cannot be read")]
-    PublicKey(String),
     /// The cryptographic library refused.
     #[error("could not {0}")]
     Crypto(&'static str),

@@ -17,6 +17,7 @@ use crate::{
     error::OAuthError,
     form::Form,
     issuer::Parts,
+    refusals::WINDOW_SECONDS,
     trust::{InForce, Trusted},
 };
 
@@ -44,7 +45,7 @@ pub(crate) struct Refusal {
     reason: String,
     actor: Option<Actor>,
     identity: Option<String>,
-    token_sha256: Option<Sha256>,
+    pub(crate) token_sha256: Option<Sha256>,
     /// Whether the audit event is already written (it was, in the transaction that found the proof spent).
     pub(crate) recorded: bool,
 }
@@ -82,6 +83,10 @@ pub(crate) async fn exchange(parts: &Parts, caller: &Caller, form: &Form) -> Res
         Actor { iss: proven.claims.issuer().to_owned(), sub: proven.claims.subject().unwrap_or_default().to_owned() };
     let ask = Ask { issuer: &trusted.issuer.name, claims: &proven.claims, identity: wanted.identity };
     let permit = decide(&ask, &trust.policy).map_err(|denied| refuse_denied(&denied, &wanted, &actor))?;
+    if parts.refusals.is_worn_out(&wanted.token_sha256) {
+        // Replayed again and again: every further row in the log would say the same.
+        return Err(Refusal { recorded: true, ..Refusal::new(OAuthError::slow_down(WINDOW_SECONDS), "replayed") });
+    }
     hand_out(parts, caller, &wanted, &proven, permit, actor, now).await
 }
 
@@ -219,6 +224,7 @@ async fn hand_out(
         jti: Uuid::new_v4().simple().to_string(),
         client_id: wanted.client_id.to_owned(),
         identity: permit.identity,
+        rule: permit.rule,
         grants: permit.grants,
         act: actor.clone(),
     };

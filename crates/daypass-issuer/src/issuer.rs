@@ -8,9 +8,10 @@ use axum::{
     extract::DefaultBodyLimit,
     routing::{get, post},
 };
-use daypass_core::{clock::Clock, public_url::PublicUrl};
+use daypass_core::{SignedDuration, Timestamp, clock::Clock, public_url::PublicUrl};
 use daypass_oidc::jwks::KeySet;
 use daypass_store::Store;
+use moka::sync::Cache;
 
 use crate::{
     audit_api, discovery,
@@ -31,6 +32,10 @@ const FOLLOW_EVERY: Duration = Duration::from_secs(1);
 
 /// How often the store forgets what has ended.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
+
+/// How much longer than needed spent proofs and revocations are kept: a clock that was ahead for less than a day, and is
+/// then set right, opens no gap.
+const KEPT_LONGER: SignedDuration = SignedDuration::from_hours(24);
 
 /// What an issuer is made of.
 pub struct IssuerOptions {
@@ -60,6 +65,8 @@ pub(crate) struct Parts {
     pub(crate) keys: KeyRing,
     pub(crate) trust: Trust,
     pub(crate) refusals: Refusals,
+    /// Access tokens that were revoked here lately: revoking one again and again writes nothing more.
+    pub(crate) revoked: Cache<String, ()>,
 }
 
 impl Issuer {
@@ -67,8 +74,9 @@ impl Issuer {
     pub async fn open(options: IssuerOptions) -> Result<Self, IssuerError> {
         let IssuerOptions { public_url, key_encryption_key, store, policy, clock, allow_loopback_issuers } = options;
         let keys = KeyRing::open(&store, key_encryption_key, &*clock).await?;
+        let revoked = Cache::builder().max_capacity(10_000).time_to_live(Duration::from_hours(1)).build();
         let trust = Trust::new(policy, clock.clone(), allow_loopback_issuers)?;
-        Ok(Self(Arc::new(Parts { public_url, store, clock, keys, trust, refusals: Refusals::new() })))
+        Ok(Self(Arc::new(Parts { public_url, store, clock, keys, trust, refusals: Refusals::new(), revoked })))
     }
 
     /// The public keys by which this issuer's access tokens are verified, followed as they change.
@@ -108,7 +116,8 @@ impl Issuer {
                     }
                 }
                 _ = sweep.tick() => {
-                    if let Err(error) = parts.store.sweep(parts.clock.now()).await {
+                    let before = parts.clock.now().saturating_sub(KEPT_LONGER).unwrap_or(Timestamp::MIN);
+                    if let Err(error) = parts.store.sweep(before).await {
                         tracing::warn!(%error, "could not sweep what has ended");
                     }
                 }

@@ -1,7 +1,7 @@
 //! How many refusals one peer may cause.
 //!
-//! Every refusal writes an audit row, so without a bound a stranger could fill the disk. Who is let in is never
-//! slowed down.
+//! Every refusal writes an audit row, so without a bound a stranger could fill the disk. Past the bound refusals are no
+//! longer recorded one by one. Who is let in is never slowed down.
 
 use std::{
     net::{IpAddr, Ipv6Addr},
@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use daypass_core::digest::Sha256;
 use moka::sync::Cache;
 
 /// The window, in seconds, in which refusals are counted.
@@ -22,26 +23,54 @@ pub(crate) const WINDOW_SECONDS: u32 = 10;
 /// Generous, because a whole company can sit behind one address and one broken pipeline starts many jobs.
 const MOST_REFUSALS: u32 = 2_000;
 
-/// How many peers are remembered at a time (the least used is forgotten first).
-const MOST_PEERS: u64 = 10_000;
+/// How often one token may be refused within the window. Nobody has an honest reason to try it so often.
+const MOST_REFUSALS_OF_ONE_TOKEN: u32 = 20;
 
-/// Counts refusals by peer.
-pub(crate) struct Refusals(Cache<IpAddr, Arc<AtomicU32>>);
+/// How many peers and tokens are remembered at a time (the least used are forgotten first).
+const MOST_REMEMBERED: u64 = 10_000;
+
+/// Counts refusals by peer and by token.
+pub(crate) struct Refusals {
+    peers: Cache<IpAddr, Arc<AtomicU32>>,
+    tokens: Cache<Sha256, Arc<AtomicU32>>,
+}
+
+/// How a refusal stands to what one peer may cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// Recorded as any other.
+    Within,
+    /// The first too many: that there are too many is recorded.
+    Reached,
+    /// Not recorded.
+    Past,
+}
 
 impl Refusals {
     pub(crate) fn new() -> Self {
         let window = Duration::from_secs(WINDOW_SECONDS.into());
-        Self(Cache::builder().max_capacity(MOST_PEERS).time_to_live(window).build())
-    }
-
-    /// Whether this peer has used up its refusals. Asked before any work is done for it.
-    pub(crate) fn exhausted(&self, peer: IpAddr) -> bool {
-        self.0.get(&network(peer)).is_some_and(|count| count.load(Ordering::Relaxed) >= MOST_REFUSALS)
+        Self {
+            peers: Cache::builder().max_capacity(MOST_REMEMBERED).time_to_live(window).build(),
+            tokens: Cache::builder().max_capacity(MOST_REMEMBERED).time_to_live(window).build(),
+        }
     }
 
     /// Counts one refusal.
-    pub(crate) fn count(&self, peer: IpAddr) {
-        self.0.get_with(network(peer), Arc::default).fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn count(&self, peer: IpAddr, token_sha256: Option<Sha256>) -> Bound {
+        if let Some(token_sha256) = token_sha256 {
+            self.tokens.get_with(token_sha256, Arc::default).fetch_add(1, Ordering::Relaxed);
+        }
+        match self.peers.get_with(network(peer), Arc::default).fetch_add(1, Ordering::Relaxed) {
+            ..MOST_REFUSALS => Bound::Within,
+            MOST_REFUSALS => Bound::Reached,
+            _ => Bound::Past,
+        }
+    }
+
+    /// Whether a token was refused so often that it is not looked up any more.
+    pub(crate) fn is_worn_out(&self, token_sha256: &Sha256) -> bool {
+        let count = self.tokens.get(token_sha256);
+        count.is_some_and(|count| count.load(Ordering::Relaxed) >= MOST_REFUSALS_OF_ONE_TOKEN)
     }
 }
 
@@ -58,15 +87,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_peer_is_stopped_after_its_refusals_and_another_is_not() {
+    fn past_the_bound_a_peer_is_not_recorded_any_more_and_another_is() {
         let refusals = Refusals::new();
         let (bad, neighbour, good): (IpAddr, IpAddr, IpAddr) =
             ("2001:db8::1".parse().unwrap(), "2001:db8::2".parse().unwrap(), "192.0.2.1".parse().unwrap());
         for _ in 0..MOST_REFUSALS {
-            assert!(!refusals.exhausted(bad));
-            refusals.count(bad);
+            assert_eq!(refusals.count(bad, None), Bound::Within);
         }
-        assert!(refusals.exhausted(bad) && refusals.exhausted(neighbour));
-        assert!(!refusals.exhausted(good));
+        assert_eq!(refusals.count(neighbour, None), Bound::Reached);
+        assert_eq!(refusals.count(bad, None), Bound::Past);
+        assert_eq!(refusals.count(good, None), Bound::Within);
+    }
+
+    #[test]
+    fn one_token_wears_out_and_another_does_not() {
+        let refusals = Refusals::new();
+        let (worn, fresh) = (Sha256::of("worn"), Sha256::of("fresh"));
+        for _ in 0..MOST_REFUSALS_OF_ONE_TOKEN {
+            assert!(!refusals.is_worn_out(&worn));
+            refusals.count("192.0.2.1".parse().unwrap(), Some(worn));
+        }
+        assert!(refusals.is_worn_out(&worn) && !refusals.is_worn_out(&fresh));
     }
 }

@@ -48,15 +48,21 @@ async fn revoke(parts: &Parts, caller: &Caller, raw: &str) -> Response {
     let Ok(claims) = verify_access_token(raw, &expected, &parts.keys.public().load()) else {
         return done();
     };
+    if parts.revoked.contains_key(&claims.jti) {
+        return done();
+    }
     let Ok(expires_at) = Timestamp::from_second(claims.exp) else { return done() };
     let mut event = caller.event(now, AuditKind::TokenRevoked, Outcome::Success);
     event.actor = Some(claims.act);
     event.identity = Some(claims.identity.to_string());
     event.token_sha256 = Some(Sha256::of(raw));
     event.token_id = Some(claims.jti.clone());
-    let revocation = Revocation { token_id: claims.jti, expires_at };
+    let revocation = Revocation { token_id: claims.jti.clone(), expires_at };
     match parts.store.revoke(revocation, event).await {
-        Ok(()) => done(),
+        Ok(()) => {
+            parts.revoked.insert(claims.jti, ());
+            done()
+        }
         Err(error) => {
             tracing::error!(request_id = %caller.context.id, %error, "could not record a revocation");
             OAuthError::unavailable().into_response()

@@ -17,7 +17,7 @@ use crate::{
     exchange::{self, Issued, Refusal},
     form::Form,
     issuer::Parts,
-    refusals::WINDOW_SECONDS,
+    refusals::{Bound, WINDOW_SECONDS},
 };
 
 /// RFC 8693 §2.1.
@@ -26,9 +26,6 @@ pub(crate) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-
 /// Answers with an access token, or with an RFC 6749 error after the refusal has been recorded.
 pub(crate) async fn post(State(parts): State<Arc<Parts>>, request: Request) -> Response {
     let caller = Caller::of(request.extensions(), request.headers());
-    if parts.refusals.exhausted(caller.context.peer) {
-        return OAuthError::slow_down(WINDOW_SECONDS).into_response();
-    }
     let refusal = match body::read(request).await {
         Ok((headers, body)) => match grant(&parts, &caller, &headers, &body).await {
             Ok(issued) => return answer(&issued),
@@ -64,10 +61,18 @@ fn answer(issued: &Issued) -> Response {
 }
 
 /// Records the refusal; only then is it said. What cannot be recorded is answered as "not now".
-async fn refuse(parts: &Parts, caller: &Caller, refusal: Refusal) -> OAuthError {
-    parts.refusals.count(caller.context.peer);
+///
+/// Past the bound for one address only the bound itself is recorded, once. Whoever brings something good from there is
+/// not kept waiting: behind a proxy, a stranger and a colleague have the same address.
+async fn refuse(parts: &Parts, caller: &Caller, mut refusal: Refusal) -> OAuthError {
+    let bound = parts.refusals.count(caller.context.peer, refusal.token_sha256);
     if refusal.recorded {
         return refusal.answer;
+    }
+    match bound {
+        Bound::Within => {}
+        Bound::Reached => refusal = Refusal::new(OAuthError::slow_down(WINDOW_SECONDS), "too_many_refusals"),
+        Bound::Past => return OAuthError::slow_down(WINDOW_SECONDS),
     }
     let mut event = caller.event(parts.clock.now(), AuditKind::TokenRefused, Outcome::Refused);
     refusal.describe(&mut event);

@@ -2,6 +2,7 @@
 //! who could not prove anything.
 
 use daypass_core::audit::{AuditKind, Outcome};
+use daypass_store::AuditQuery;
 use daypass_testkit::oidc::{Forge, Provider, unix_now};
 use serde_json::{Value, json};
 
@@ -117,8 +118,9 @@ async fn unknown_key_ids_cause_a_bounded_number_of_fetches() {
 }
 
 #[tokio::test]
-async fn a_peer_that_is_refused_without_end_is_slowed_down_and_does_not_fill_the_log() {
+async fn a_peer_that_is_refused_without_end_does_not_fill_the_log_and_keeps_nobody_out() {
     let house = House::build().await;
+    let before = house.audit().await.len();
     let mut slowed = 0;
     for _ in 0..2_300 {
         let answer = house.exchange("x", &[]).await;
@@ -127,5 +129,22 @@ async fn a_peer_that_is_refused_without_end_is_slowed_down_and_does_not_fill_the
             slowed += 1;
         }
     }
-    assert!(slowed > 0, "nobody was slowed down");
+    assert_eq!(slowed, 300);
+    let rows = house.store.audit(&AuditQuery { limit: 10_000, ..AuditQuery::default() }).await.unwrap();
+    assert_eq!(rows.len() - before, 2_001, "each within the bound, and once that it was reached");
+    assert!(rows.last().unwrap().event.reason.as_deref().unwrap().starts_with("too_many_refusals"));
+    // From the same address, as behind a proxy.
+    assert_eq!(house.exchange(&house.outside_token(json!({})), &[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn one_token_replayed_without_end_does_not_fill_the_log() {
+    let house = House::build().await;
+    let outside = house.outside_token(json!({}));
+    assert_eq!(house.exchange(&outside, &[]).await.status, 200);
+    for _ in 0..200 {
+        assert_ne!(house.exchange(&outside, &[]).await.status, 200);
+    }
+    assert!(house.audit().await.len() < 30);
+    assert_eq!(house.exchange(&house.outside_token(json!({})), &[]).await.status, 200);
 }
