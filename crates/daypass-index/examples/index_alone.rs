@@ -57,13 +57,15 @@ async fn main() {
         import_file(&store, &files, &"python".parse().unwrap(), &path, now, "import").await.unwrap();
     }
     let signer = signer::Signer::new("key-1");
+    let policy = Policy::merge([Policy::parse(POLICY).unwrap()]).unwrap();
+    let rule = policy.identities().first().map(|identity| policy.rule_digest(identity));
     let options = IndexOptions {
         public_url: public_url.parse().unwrap(),
         indexes: vec![IndexSpec { name: "python".parse().unwrap(), upstream: None }],
         store,
         files,
         keys: Arc::new(ArcSwap::from_pointee(KeySet::from_jwk_values(&[signer.jwk()]).unwrap())),
-        policy: Arc::new(ArcSwap::from_pointee(Policy::merge([Policy::parse(POLICY).unwrap()]).unwrap())),
+        policy: Arc::new(ArcSwap::from_pointee(policy)),
         clock: Arc::new(SystemClock),
         pace: Pace::default(),
     };
@@ -72,7 +74,7 @@ async fn main() {
     let access_token = signer.sign(&json!({
         "iss": public_url, "aud": public_url, "sub": Identity::id_of(&"ci/app".parse().unwrap()).to_string(),
         "exp": second + 3600, "iat": second, "nbf": second, "jti": "one", "client_id": "daypass-cli",
-        "identity": "ci/app", "grants": [{ "index": "python", "projects": ["*"], "actions": ["pull"] }],
+        "identity": "ci/app", "rule": rule, "grants": [{ "index": "python", "projects": ["*"], "actions": ["pull"] }],
         "act": { "iss": "https://ci.example.com", "sub": "repo" },
     }));
     println!("{public_url}/python/simple/small/");

@@ -118,12 +118,7 @@ impl Guard {
                 _ => Unauthenticated::NotOurs,
             }
         })?;
-        let is_it = |name: &str| name == claims.identity.as_str();
-        let identity = policy
-            .identities()
-            .iter()
-            .find(|identity| is_it(identity.name.as_str()) && identity.id.to_string() == claims.sub)
-            .ok_or(Unauthenticated::Withdrawn)?;
+        let identity = policy.identity_of(&claims).ok_or(Unauthenticated::Withdrawn)?;
         let current = identity.grants.clone();
         Ok(Caller { token_sha256: Sha256::of(access_token.expose()), claims, current, keys, policy })
     }

@@ -52,6 +52,9 @@ async fn a_withdrawn_rule_bites_at_once() {
         text.replace("projects = [\"*\"], actions = [\"pull\"]", "projects = [\"*\"], actions = [\"push\"]")
     });
     assert_eq!(status(&world, &access_token).await, StatusCode::FORBIDDEN);
+    // Another claim value under the same name is another rule.
+    world.set_policy(|text| text.replacen("repository_id = \"1\"", "repository_id = \"9\"", 1));
+    assert_eq!(status(&world, &access_token).await, StatusCode::UNAUTHORIZED);
     world.set_policy(ToOwned::to_owned);
     assert_eq!(status(&world, &access_token).await, StatusCode::OK);
 }

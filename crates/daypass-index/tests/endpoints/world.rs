@@ -160,10 +160,13 @@ impl World {
     /// The claims of a good access token of `identity`.
     pub(crate) fn claims(&self, identity: &str) -> Value {
         let now = self.now().as_second();
+        let policy = policy(POLICY);
+        let rule = policy.identities().iter().find(|known| known.name.as_str() == identity);
+        let rule = rule.map(|identity| policy.rule_digest(identity)).unwrap_or_default();
         json!({
             "iss": PUBLIC_URL, "aud": PUBLIC_URL, "sub": Identity::id_of(&identity.parse().unwrap()).to_string(),
             "exp": now + 3600, "iat": now, "nbf": now, "jti": format!("jti-{identity}-{now}"),
-            "client_id": "daypass-cli", "identity": identity,
+            "client_id": "daypass-cli", "identity": identity, "rule": rule,
             "grants": [
                 { "index": "python", "projects": ["*"], "actions": ["pull"] },
                 { "index": "gone", "projects": ["*"], "actions": ["pull"] },
