@@ -9,12 +9,11 @@ use std::{
 
 use axum::body::Body;
 use bytes::Bytes;
-use daypass_core::digest::Sha256;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::{GetOptions, GetRange, GetResultPayload};
 
 use crate::{
-    file_store::{FileStore, FileStoreError, blocking, read_at},
+    file_store::{Blob, FileStore, FileStoreError, blocking, read_at},
     upstream::download::Stream,
 };
 
@@ -28,12 +27,12 @@ const BUFFERS: usize = 16;
 pub(crate) async fn kept(
     files: &FileStore,
     buffers: &Buffers,
-    sha256: &Sha256,
+    blob: Blob,
     size: u64,
     part: Range<u64>,
 ) -> Result<Body, FileStoreError> {
     let options = GetOptions { range: Some(GetRange::Bounded(part.clone())), ..GetOptions::default() };
-    let found = files.objects().get_opts(&FileStore::blob(sha256), options).await?;
+    let found = files.objects().get_opts(&blob.key(), options).await?;
     if found.meta.size != size {
         return Err(FileStoreError::Absent);
     }

@@ -10,7 +10,7 @@ use daypass_core::digest::Sha256;
 use crate::{
     body::{self, Buffers},
     error::Refusal,
-    file_store::{FileStore, FileStoreError},
+    file_store::{Blob, FileStore, FileStoreError},
     memory::{SMALL, SmallFiles},
     negotiate::is_unchanged,
     range::{Part, Wanted, wanted},
@@ -29,8 +29,8 @@ pub(crate) enum Bytes {
 
 /// One file.
 pub(crate) struct Content {
-    /// Its digest.
-    pub sha256: Sha256,
+    /// Which bytes.
+    pub blob: Blob,
     /// Its length.
     pub size: u64,
     /// Where it is.
@@ -62,8 +62,8 @@ pub(crate) fn etag(sha256: &Sha256) -> HeaderValue {
 impl Sender {
     /// Answers a request for `content`.
     pub(crate) async fn send(&self, method: &Method, headers: &HeaderMap, content: Content) -> Result<Sent, Refusal> {
-        let Content { sha256, size, bytes } = content;
-        let etag = etag(&sha256);
+        let Content { blob, size, bytes } = content;
+        let etag = etag(&blob.sha256);
         if is_unchanged(headers, &etag) {
             return Ok(Sent::Unchanged(respond(StatusCode::NOT_MODIFIED, &etag, Body::empty())));
         }
@@ -78,8 +78,8 @@ impl Sender {
             Bytes::Unseen => Ok(Body::empty()),
             _ if *method == Method::HEAD || first == end => Ok(Body::empty()),
             Bytes::Coming(stream) => Ok(body::coming(stream, &self.buffers, first..end)),
-            Bytes::Kept if size <= SMALL => self.small_part(&sha256, size, first, end).await,
-            Bytes::Kept => body::kept(&self.files, &self.buffers, &sha256, size, first..end).await,
+            Bytes::Kept if size <= SMALL => self.small_part(&blob, size, first, end).await,
+            Bytes::Kept => body::kept(&self.files, &self.buffers, blob, size, first..end).await,
         };
         let body = match body {
             Ok(body) => body,
@@ -101,15 +101,15 @@ impl Sender {
     }
 
     /// The length of a file that must be there.
-    pub(crate) async fn size_of(&self, sha256: &Sha256) -> Result<u64, Refusal> {
-        self.small.size_of(&self.files, sha256).await.map_err(|error| {
+    pub(crate) async fn size_of(&self, blob: &Blob) -> Result<u64, Refusal> {
+        self.small.size_of(&self.files, blob).await.map_err(|error| {
             tracing::error!(%error, "a file is not there");
             Refusal::NotReady("the file is damaged")
         })
     }
 
-    async fn small_part(&self, sha256: &Sha256, size: u64, first: u64, end: u64) -> Result<Body, FileStoreError> {
-        let bytes = self.small.get(&self.files, sha256, size).await?;
+    async fn small_part(&self, blob: &Blob, size: u64, first: u64, end: u64) -> Result<Body, FileStoreError> {
+        let bytes = self.small.get(&self.files, blob, size).await?;
         let offset = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(bytes.len());
         Ok(Body::from(bytes.slice(offset(first)..offset(end))))
     }

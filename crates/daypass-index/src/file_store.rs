@@ -1,4 +1,4 @@
-//! Where bytes are kept: files under their digest, and small records.
+//! Where bytes are kept: files under their digest, hosted ones apart from upstream's, and small records.
 //!
 //! Whatever is found here is whole: it was written to a scratch file, forced to disk, and only then given its name.
 //! After `kill -9` at any instant there are old objects, new objects and scratch files, but no half object.
@@ -6,14 +6,15 @@
 //! What is *not* here: which file belongs to which project (the store's catalogue and upstream's pages say), caching
 //! in memory.
 
+mod blob;
 mod scratch;
 
 use std::{io, path::Path as FsPath, sync::Arc};
 
 use bytes::Bytes;
-use daypass_core::digest::Sha256;
 use object_store::{ObjectStore, ObjectStoreExt as _, WriteMultipart, local::LocalFileSystem, path::Path as Key};
 
+pub(crate) use blob::Blob;
 use scratch::Scratch;
 pub(crate) use scratch::{ScratchFile, read_at};
 
@@ -68,13 +69,6 @@ impl FileStore {
     pub fn remote(objects: Arc<dyn ObjectStore>, scratch: &FsPath) -> Result<Self, FileStoreError> {
         let scratch = Scratch::open(scratch).map_err(FileStoreError::Folder)?;
         Ok(Self { objects, scratch, in_folder: false })
-    }
-
-    /// Where a file of this digest is kept.
-    pub(crate) fn blob(sha256: &Sha256) -> Key {
-        let digits = sha256.to_string();
-        let shelf = digits.get(..2).unwrap_or_default();
-        Key::from_iter(["blobs", "sha256", shelf, digits.as_str()])
     }
 
     /// An empty scratch file.

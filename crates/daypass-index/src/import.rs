@@ -16,7 +16,7 @@ use daypass_store::{AddFile, HostedFile, Store, StoreError};
 pub use crate::distribution::NotADistribution;
 use crate::{
     distribution::{Distribution, Kind},
-    file_store::{FileStore, FileStoreError, ScratchFile, blocking},
+    file_store::{Blob, FileStore, FileStoreError, ScratchFile, blocking},
 };
 
 /// How many bytes are copied at a time.
@@ -110,9 +110,9 @@ pub async fn import_file(
     let metadata_sha256 = metadata.as_ref().map(|metadata| Sha256::of(&metadata.bytes));
     let requires_python = metadata.as_ref().and_then(|metadata| metadata.requires_python.clone());
     if let (Some(digest), Some(metadata)) = (&metadata_sha256, metadata) {
-        files.put(&FileStore::blob(digest), metadata.bytes.into()).await?;
+        files.put(&Blob::hosted(*digest).key(), metadata.bytes.into()).await?;
     }
-    files.keep(scratch, &FileStore::blob(&sha256)).await?;
+    files.keep(scratch, &Blob::hosted(sha256).key()).await?;
 
     let version = version.to_string();
     let hosted = HostedFile {

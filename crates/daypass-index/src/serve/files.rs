@@ -8,6 +8,7 @@ use crate::{
     audit,
     content::{Bytes, Content, Sent},
     error::Refusal,
+    file_store::Blob,
     source::{Project, Source},
     upstream::{
         Upstream, UpstreamError,
@@ -40,7 +41,7 @@ pub(super) async fn file(
             let content = if metadata {
                 metadata_of(asking, file).await?
             } else {
-                Content { sha256: file.sha256, size: file.size, bytes: Bytes::Kept }
+                Content { blob: Blob::hosted(file.sha256), size: file.size, bytes: Bytes::Kept }
             };
             send(asking, &named, content).await?.ok_or_else(|| {
                 tracing::error!(%project, file = %named.file, "a hosted file is missing or damaged");
@@ -62,9 +63,9 @@ pub(super) async fn file(
 
 /// The metadata's length is not in the catalogue: the file store knows it.
 async fn metadata_of(asking: &Asking<'_>, file: &daypass_store::HostedFile) -> Result<Content, Refusal> {
-    let sha256 = file.metadata_sha256.ok_or(Refusal::NotFound)?;
-    let size = asking.shared.sender.size_of(&sha256).await?;
-    Ok(Content { sha256, size, bytes: Bytes::Kept })
+    let blob = Blob::hosted(file.metadata_sha256.ok_or(Refusal::NotFound)?);
+    let size = asking.shared.sender.size_of(&blob).await?;
+    Ok(Content { blob, size, bytes: Bytes::Kept })
 }
 
 async fn pulled_through(
@@ -75,25 +76,25 @@ async fn pulled_through(
 ) -> Result<Response, Refusal> {
     if let (&Method::HEAD, Some(sha256), Some(size)) = (&asking.request.method, wish.sha256, wish.size) {
         // The page says it all: no reason to fetch a file that nobody may want.
-        let content = Content { sha256, size, bytes: Bytes::Unseen };
+        let content = Content { blob: Blob::upstream(sha256), size, bytes: Bytes::Unseen };
         return send(asking, named, content).await?.ok_or(Refusal::NotFound);
     }
     // Twice: a kept file that turns out to be lost is fetched again.
     for _ in 0..2 {
-        let content = match upstream.files.find(wish).await {
-            Found::Kept(pin) => Content { sha256: pin.sha256, size: pin.size, bytes: Bytes::Kept },
+        let content = match upstream.files.find(wish).await.map_err(|error| refused(error, named))? {
+            Found::Kept(pin) => Content { blob: Blob::upstream(pin.sha256), size: pin.size, bytes: Bytes::Kept },
             Found::Coming(download) => {
                 let arrival = download.arrival(wish.sha256.is_some()).await.map_err(|error| refused(error, named))?;
                 match (arrival, wish.sha256) {
                     (Arrival::Stream(stream), Some(sha256)) => {
-                        Content { sha256, size: stream.size, bytes: Bytes::Coming(stream) }
+                        Content { blob: Blob::upstream(sha256), size: stream.size, bytes: Bytes::Coming(stream) }
                     }
                     (Arrival::Kept(pin), expected) => {
                         if expected.is_none() && !named.metadata {
                             // From now on the page gives the digest that was pinned.
                             upstream.pages.forget(named.project);
                         }
-                        Content { sha256: pin.sha256, size: pin.size, bytes: Bytes::Kept }
+                        Content { blob: Blob::upstream(pin.sha256), size: pin.size, bytes: Bytes::Kept }
                     }
                     (Arrival::Stream(_), None) => return Err(Refusal::NotReady("a file could not be verified")),
                 }

@@ -22,7 +22,7 @@ use super::{
     UpstreamError,
     files::{Inner, Pin, Wish},
 };
-use crate::file_store::{FileStore, ScratchFile, blocking};
+use crate::file_store::{Blob, ScratchFile, blocking};
 
 /// How many bytes at the end are withheld until the whole is verified.
 pub(crate) const WITHHELD: u64 = 64 * 1024;
@@ -148,7 +148,7 @@ impl Run {
 
     async fn fetch(&self) -> Result<Pin, UpstreamError> {
         // Somebody may have fetched it between the question and now.
-        if let Some(pin) = self.inner.kept(&self.wish).await {
+        if let Some(pin) = self.inner.kept(&self.wish).await? {
             return Ok(pin);
         }
         let _turn = self.inner.turns.acquire().await.map_err(|_| UpstreamError::Disk)?;
@@ -174,7 +174,7 @@ impl Run {
         if self.wish.sha256.is_some_and(|expected| expected != pin.sha256) {
             return Err(UpstreamError::Wrong("the file's SHA-256 is not what the page says"));
         }
-        self.inner.files.keep(scratch, &FileStore::blob(&pin.sha256)).await.map_err(|error| disk(&error))?;
+        self.inner.files.keep(scratch, &Blob::upstream(pin.sha256).key()).await.map_err(|error| disk(&error))?;
         self.inner.pin(&self.wish, pin).await?;
         Ok(pin)
     }

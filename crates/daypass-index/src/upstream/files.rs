@@ -2,6 +2,8 @@
 //!
 //! A kept file is a blob under its digest and a *pin* beside the page: this file name is these bytes. For a file whose
 //! page gives no digest the pin is ours, taken from the first download, and binding from then on.
+//!
+//! Without a pin there is no kept file, whatever digest a page names: only a download from this upstream makes one.
 
 use std::{
     collections::HashMap,
@@ -17,7 +19,10 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use super::{Shelf, UpstreamError, client::UpstreamClient, download::Download};
-use crate::{file_store::FileStore, page::PageFile};
+use crate::{
+    file_store::{Blob, FileStore, FileStoreError},
+    page::PageFile,
+};
 
 /// The longest file that is pulled through, in bytes.
 const LONGEST_FILE: u64 = 16 * 1024 * 1024 * 1024;
@@ -119,13 +124,13 @@ impl UpstreamFiles {
     }
 
     /// The file, kept or coming. Whoever asks first sends for it.
-    pub(crate) async fn find(&self, wish: &Wish) -> Found {
-        if let Some(pin) = self.0.kept(wish).await {
-            return Found::Kept(pin);
+    pub(crate) async fn find(&self, wish: &Wish) -> Result<Found, UpstreamError> {
+        if let Some(pin) = self.0.kept(wish).await? {
+            return Ok(Found::Kept(pin));
         }
         let mut coming = self.0.coming.lock().unwrap_or_else(PoisonError::into_inner);
         let download = coming.entry(wish.key()).or_insert_with(|| Download::begin(Arc::clone(&self.0), wish.clone()));
-        Found::Coming(Arc::clone(download))
+        Ok(Found::Coming(Arc::clone(download)))
     }
 
     /// Says that a kept file turned out not to be there, so that the next [`find`](Self::find) fetches it again.
@@ -136,26 +141,27 @@ impl UpstreamFiles {
 
 impl Inner {
     /// The pin of a file that is kept, whole, and what the page says it is.
-    pub(super) async fn kept(&self, wish: &Wish) -> Option<Pin> {
+    pub(super) async fn kept(&self, wish: &Wish) -> Result<Option<Pin>, UpstreamError> {
         let key = wish.key();
         let fits = |pin: &Pin| {
             wish.sha256.is_none_or(|sha256| sha256 == pin.sha256) && wish.size.is_none_or(|size| size == pin.size)
         };
         if let Some(pin) = self.pins.get(&key) {
-            return Some(pin).filter(fits);
+            return Ok(Some(pin).filter(fits));
         }
-        let pin = match self.files.get(&self.pin_key(wish)).await {
-            Ok(bytes) => serde_json::from_slice(&bytes).ok().filter(fits)?,
-            // The same bytes may be here already, from another index.
-            Err(_) => Pin { sha256: wish.sha256?, size: wish.size? },
-        };
-        let blob = self.files.objects().head(&FileStore::blob(&pin.sha256)).await.ok()?;
+        let Some(bytes) = there(self.files.get(&self.pin_key(wish)).await)? else { return Ok(None) };
+        let pin = serde_json::from_slice(&bytes).map_err(|error| unreadable(&error))?;
+        if !fits(&pin) {
+            return Ok(None);
+        }
+        let head = self.files.objects().head(&Blob::upstream(pin.sha256).key()).await;
+        let Some(blob) = there(head.map_err(FileStoreError::from))? else { return Ok(None) };
         if blob.size != pin.size {
             tracing::error!(sha256 = %pin.sha256, "a kept file has changed its length; it is fetched again");
-            return None;
+            return Ok(None);
         }
         self.pins.insert(key, pin);
-        Some(pin)
+        Ok(Some(pin))
     }
 
     /// Remembers, durably, that a file is these bytes.
@@ -174,6 +180,20 @@ impl Inner {
     fn pin_key(&self, wish: &Wish) -> object_store::path::Path {
         self.shelf.key(["files", wish.project.as_str(), &wish.name])
     }
+}
+
+/// What was read; `None` if it is certainly not there. A store that does not answer is no absence.
+fn there<T>(read: Result<T, FileStoreError>) -> Result<Option<T>, UpstreamError> {
+    match read {
+        Ok(found) => Ok(Some(found)),
+        Err(FileStoreError::Absent) => Ok(None),
+        Err(error) => Err(unreadable(&error)),
+    }
+}
+
+fn unreadable(error: &dyn std::error::Error) -> UpstreamError {
+    tracing::error!(%error, "what is kept of a file of upstream cannot be read");
+    UpstreamError::Disk
 }
 
 /// What a project's files were pinned to, by file name.

@@ -110,7 +110,7 @@ async fn a_damaged_file_is_not_served() {
         let world = World::alone().await;
         let imported = world.import(&wheel).await;
         let digest = imported.sha256.to_string();
-        let blob = world.files_folder().join("blobs/sha256").join(&digest[..2]).join(&digest);
+        let blob = world.files_folder().join("blobs/hosted/sha256").join(&digest[..2]).join(&digest);
         std::fs::write(&blob, &wheel.bytes()[..500]).unwrap();
         let answer = world.get(FILE).await;
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);

@@ -25,7 +25,7 @@ fn upstream(wheel: &Wheel) -> Upstream {
 }
 
 fn nothing_kept(world: &World) -> bool {
-    let blobs = world.files_folder().join("blobs/sha256");
+    let blobs = world.files_folder().join("blobs/upstream/sha256");
     let scratch = world.files_folder().join("scratch");
     let count = |folder| std::fs::read_dir(folder).map(Iterator::count).unwrap_or_default();
     count(blobs) == 0 && count(scratch) == 0
@@ -254,7 +254,7 @@ async fn a_kept_file_needs_no_upstream_and_a_lost_one_is_fetched_again() {
         assert_eq!(world.get(FILE).await.bytes(), &wheel.bytes());
         upstream.set(|manner| manner.files = Trouble::None);
         let digest = daypass_core::digest::Sha256::of(wheel.bytes()).to_string();
-        let blob = world.files_folder().join("blobs/sha256").join(&digest[..2]).join(&digest);
+        let blob = world.files_folder().join("blobs/upstream/sha256").join(&digest[..2]).join(&digest);
         // Half a file, as no crash of ours can leave it.
         std::fs::write(&blob, &wheel.bytes()[..700]).unwrap();
         let world = world.restarted().await;
@@ -270,7 +270,7 @@ async fn a_file_that_was_lost_while_we_run_is_fetched_again() {
     let world = World::before(&upstream).await;
     world.get(FILE).await;
     let digest = daypass_core::digest::Sha256::of(wheel.bytes()).to_string();
-    std::fs::remove_file(world.files_folder().join("blobs/sha256").join(&digest[..2]).join(&digest)).unwrap();
+    std::fs::remove_file(world.files_folder().join("blobs/upstream/sha256").join(&digest[..2]).join(&digest)).unwrap();
     assert_eq!(world.get(FILE).await.bytes(), &wheel.bytes());
     assert_eq!(upstream.hits(THEIRS), 2);
 }
@@ -315,5 +315,40 @@ async fn files_may_be_on_another_host_and_redirected() {
     let index = upstream(&wheel);
     index.set(|manner| manner.files = Trouble::Redirect(format!("{}{THEIRS}", host.origin())));
     let world = World::before(&index).await;
+    assert_eq!(world.get(FILE).await.bytes(), &wheel.bytes());
+}
+
+#[tokio::test]
+async fn a_page_that_names_the_digest_of_a_hosted_file_does_not_get_it() {
+    let secret = Wheel::new("acme-secret", "1.0").module("password = 1\n");
+    for private in [secret.clone(), secret.padding(2_000_000)] {
+        let upstream = Upstream::start();
+        // As long as the private file, and not its bytes: what whoever knows only the digest has to offer.
+        let mut file = UpstreamFile::new("requests-1.0-py3-none-any.whl", vec![b'x'; private.bytes().len()]);
+        file.claimed_sha256 = Some(daypass_core::digest::Sha256::of(private.bytes()).to_string());
+        upstream.add_file("requests", file);
+        let world = World::before(&upstream).await;
+        world.import(&private).await;
+        let hosted = world.get("/python/files/acme-secret/acme_secret-1.0-py3-none-any.whl").await;
+        assert_eq!(hosted.bytes(), &private.bytes());
+        let answer = world.get(FILE).await;
+        assert!(answer.status == StatusCode::BAD_GATEWAY || answer.body.is_err(), "{}", answer.status);
+        assert_eq!(upstream.hits(THEIRS), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_file_store_that_cannot_be_read_is_not_taken_for_an_empty_one() {
+    let [wheel, _] = wheels();
+    let upstream = upstream(&wheel);
+    let world = World::before(&upstream).await;
+    world.get(FILE).await;
+    let pins = world.files_folder().join("upstream/python");
+    let shelf = std::fs::read_dir(pins).unwrap().next().unwrap().unwrap().path();
+    let pin = shelf.join("files/requests/requests-1.0-py3-none-any.whl");
+    std::fs::write(&pin, b"not a pin").unwrap();
+    let world = world.restarted().await;
+    assert_eq!(world.get(FILE).await.status, StatusCode::SERVICE_UNAVAILABLE);
+    std::fs::remove_file(&pin).unwrap();
     assert_eq!(world.get(FILE).await.bytes(), &wheel.bytes());
 }
