@@ -20,6 +20,7 @@ use crate::{
     health::{self, Counters},
     listener::Answers,
     policy_files::{self, LOOK_EVERY, Watch},
+    proxies::Proxies,
 };
 
 /// The parts of a running server.
@@ -28,6 +29,7 @@ pub(crate) struct Parts {
     counters: Arc<Counters>,
     issuer: Issuer,
     index: Index,
+    proxies: Proxies,
     policy: Arc<ArcSwap<Policy>>,
     policy_paths: Vec<PathBuf>,
     watch: Watch,
@@ -57,7 +59,8 @@ impl Parts {
     /// Opens everything.
     pub(crate) async fn open(settings: &Settings, data: &DataFolder, public_url: &PublicUrl) -> Result<Self, Failure> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let (loaded, watched) = policy_files::load(&settings.policy)?;
+        let (loaded, watch) = policy_files::load(&settings.policy);
+        let loaded = loaded?;
         let key_encryption_key = data.key_encryption_key()?;
         let store = open_store(settings).await?;
         let policy = Arc::new(ArcSwap::new(loaded.policy.clone()));
@@ -88,9 +91,10 @@ impl Parts {
             counters: Arc::default(),
             issuer,
             index,
+            proxies: Proxies::new(settings.trusted_proxies.clone()),
             policy,
             policy_paths: settings.policy.clone(),
-            watch: Watch::new(watched),
+            watch,
             clock,
         };
         parts.record_policy().await?;
@@ -100,7 +104,7 @@ impl Parts {
     /// What answers requests; `process` is random.
     pub(crate) fn answers(&self, process: u64) -> Arc<Answers> {
         let router = self.issuer.router().merge(health::router(self.store.clone(), self.counters.clone()));
-        Arc::new(Answers::new(router, self.index.clone(), self.counters.clone(), process))
+        Arc::new(Answers::new(router, self.index.clone(), self.proxies.clone(), self.counters.clone(), process))
     }
 
     /// What goes on beside the requests, until it is dropped.
@@ -122,13 +126,17 @@ impl Parts {
     }
 
     async fn reload_policy(&mut self) -> Result<(), Failure> {
-        let (loaded, watched) = policy_files::load(&self.policy_paths)?;
+        let (loaded, watch) = policy_files::load(&self.policy_paths);
+        self.watch = watch;
+        let loaded = loaded?;
         let policy = loaded.policy.clone();
         self.issuer.replace_policy(loaded).map_err(Failure::configuration)?;
         self.policy.store(policy);
-        self.watch = Watch::new(watched);
         tracing::info!("the policy was read again");
-        self.record_policy().await
+        if let Err(failure) = self.record_policy().await {
+            tracing::error!(%failure, "that the policy was read again could not be recorded");
+        }
+        Ok(())
     }
 
     async fn record_policy(&self) -> Result<(), Failure> {

@@ -8,6 +8,7 @@ use std::{
 use daypass_core::{names::IndexName, public_url::PublicUrl};
 use daypass_index::IndexSpec;
 use daypass_store::StoreUrl;
+use ipnet::IpNet;
 use serde::Deserialize;
 use url::Url;
 
@@ -35,6 +36,7 @@ pub(crate) struct Settings {
     pub(crate) database: StoreUrl,
     pub(crate) policy: Vec<PathBuf>,
     pub(crate) indexes: Vec<IndexSpec>,
+    pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) log: Log,
 }
 
@@ -50,6 +52,8 @@ struct Written {
     policy: Vec<PathBuf>,
     #[serde(default)]
     index: Vec<WrittenIndex>,
+    #[serde(default)]
+    trusted_proxies: Vec<IpNet>,
     #[serde(default)]
     log: Log,
 }
@@ -108,7 +112,17 @@ impl Settings {
             place.policy.clone()
         };
         let indexes = indexes(written.index, place.upstream.clone())?;
-        let settings = Self { dev: place.dev, listen, public_url, data, database, policy, indexes, log: written.log };
+        let settings = Self {
+            dev: place.dev,
+            listen,
+            public_url,
+            data,
+            database,
+            policy,
+            indexes,
+            trusted_proxies: written.trusted_proxies,
+            log: written.log,
+        };
         settings.check()?;
         Ok(settings)
     }

@@ -47,6 +47,7 @@ impl DataFolder {
     /// Reads the key-encryption key; makes it in a new folder.
     pub(crate) fn key_encryption_key(&self) -> Result<KeyEncryptionKey, Failure> {
         let path = self.0.join(KEY_FILE);
+        refuse_readable_by_others(&path)?;
         let text = match fs::read_to_string(&path) {
             Ok(text) => Secret::new(text),
             Err(error) if error.kind() == ErrorKind::NotFound => self.make_key(&path)?,
@@ -122,23 +123,40 @@ fn private_file() -> OpenOptions {
     options
 }
 
-/// Everything inside is private by itself; but whoever may write here could replace it.
+/// Everything inside is private by itself; but whoever may write here, or owns the place, could replace it.
 #[cfg(unix)]
 fn refuse_open_to_others(path: &Path) -> Result<(), Failure> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = fs::metadata(path)
-        .map_err(|error| Failure::data(format!("could not look at {}: {error}", path.display())))?
-        .permissions()
-        .mode();
+    use std::os::unix::fs::MetadataExt;
+    let metadata =
+        fs::metadata(path).map_err(|error| Failure::data(format!("could not look at {}: {error}", path.display())))?;
+    let (owner, us) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if owner != us && owner != 0 {
+        return Err(Failure::data(format!("the data folder {} belongs to another user", path.display()))
+            .hint("run daypassd as its owner, or choose another with `--data DIR`"));
+    }
+    let mode = metadata.mode() & 0o777;
     if mode & 0o022 == 0 {
         return Ok(());
     }
-    Err(Failure::data(format!(
-        "other users may write into the data folder {} (mode {:o})",
-        path.display(),
-        mode & 0o777
-    ))
-    .hint(format!("close it with `chmod 700 {}`, or choose another with `--data DIR`", path.display())))
+    Err(Failure::data(format!("other users may write into the data folder {} (mode {mode:o})", path.display()))
+        .hint(format!("close it with `chmod 700 {}`, or choose another with `--data DIR`", path.display())))
+}
+
+/// The key opens the signing keys.
+#[cfg(unix)]
+fn refuse_readable_by_others(path: &Path) -> Result<(), Failure> {
+    use std::os::unix::fs::MetadataExt;
+    let mode = fs::metadata(path).map_or(0, |metadata| metadata.mode() & 0o777);
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(Failure::data(format!("other users may read the key file {} (mode {mode:o})", path.display()))
+        .hint(format!("close it with `chmod 600 {}`", path.display())))
+}
+
+#[cfg(not(unix))]
+fn refuse_readable_by_others(_path: &Path) -> Result<(), Failure> {
+    Ok(())
 }
 
 #[cfg(not(unix))]
@@ -187,6 +205,17 @@ mod tests {
         fs::write(folder.0.join(KEY_FILE), "broken").unwrap();
         assert!(folder.key_encryption_key().is_err());
         assert_eq!(fs::read_to_string(folder.0.join(KEY_FILE)).unwrap(), "broken");
+    }
+
+    #[test]
+    fn a_key_file_that_others_may_read_is_refused() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(&parent.path().join("d")).unwrap();
+        folder.key_encryption_key().unwrap();
+        fs::set_permissions(folder.0.join(KEY_FILE), fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(folder.key_encryption_key().is_err());
+        fs::set_permissions(folder.0.join(KEY_FILE), fs::Permissions::from_mode(0o600)).unwrap();
+        assert!(folder.key_encryption_key().is_ok());
     }
 
     #[test]

@@ -24,7 +24,7 @@ use tokio::{
 };
 use tower::Service;
 
-use crate::{failure::Failure, health::Counters};
+use crate::{failure::Failure, health::Counters, proxies::Proxies};
 
 /// How long a client may take to send a request's head, and how long an idle connection is kept.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -34,6 +34,9 @@ const LARGEST_HEAD: usize = 64 * 1024;
 
 /// The most connections at a time; further ones wait in the kernel's queue.
 const MOST_CONNECTIONS: usize = 10_000;
+
+/// File descriptors that connections may not take: the database, files and upstream need some.
+const DESCRIPTORS_FOR_OTHERS: u64 = 256;
 
 /// How long a client may leave bytes that were sent to it unacknowledged. Without this, one that never reads its answer
 /// would hold its connection for ever.
@@ -54,6 +57,7 @@ pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 pub(crate) struct Answers {
     router: Router,
     index: Index,
+    proxies: Proxies,
     counters: Arc<Counters>,
     process: u64,
     numbers: AtomicU64,
@@ -61,8 +65,8 @@ pub(crate) struct Answers {
 
 impl Answers {
     /// Requests for packages go to the index directly, all others through the router. `process` is random.
-    pub(crate) fn new(router: Router, index: Index, counters: Arc<Counters>, process: u64) -> Self {
-        Self { router, index, counters, process, numbers: AtomicU64::new(1) }
+    pub(crate) fn new(router: Router, index: Index, proxies: Proxies, counters: Arc<Counters>, process: u64) -> Self {
+        Self { router, index, proxies, counters, process, numbers: AtomicU64::new(1) }
     }
 
     async fn answer(
@@ -71,6 +75,7 @@ impl Answers {
         mut request: hyper::Request<Incoming>,
     ) -> Result<Response, Infallible> {
         let id = RequestId { process: self.process, number: self.numbers.fetch_add(1, Ordering::Relaxed) };
+        let peer = self.proxies.client(peer, request.headers());
         request.extensions_mut().insert(RequestContext { id, peer });
         let request = request.map(Body::new);
         let mut response = if Index::is_for(request.uri().path()) {
@@ -88,7 +93,7 @@ impl Answers {
 
 /// Serves until `stop` is done, then lets requests under way finish.
 pub(crate) async fn serve(listener: TcpListener, answers: Arc<Answers>, stop: impl Future<Output = ()>) {
-    let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let places = Arc::new(Semaphore::new(most_connections()));
     let connections = GracefulShutdown::new();
     tokio::pin!(stop);
     loop {
@@ -109,6 +114,16 @@ pub(crate) async fn serve(listener: TcpListener, answers: Arc<Answers>, stop: im
         () = connections.shutdown() => {}
         () = tokio::time::sleep(GRACE) => tracing::warn!("requests were still under way when the server stopped"),
     }
+}
+
+/// As many connections as there are file descriptors for, after taking all that the system allows.
+fn most_connections() -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let connections = descriptors.saturating_sub(DESCRIPTORS_FOR_OTHERS).max(descriptors / 2);
+    usize::try_from(connections).unwrap_or(usize::MAX).min(MOST_CONNECTIONS)
 }
 
 async fn accept(

@@ -12,6 +12,7 @@ mod failure;
 mod health;
 mod listener;
 mod policy_files;
+mod proxies;
 mod ready_file;
 mod telemetry;
 

@@ -16,9 +16,21 @@ use crate::{config::read_text, failure::Failure};
 pub(crate) const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Reads all policy files, and the key files they name, as one policy.
-pub(crate) fn load(paths: &[PathBuf]) -> Result<(LoadedPolicy, Vec<PathBuf>), Failure> {
+///
+/// The watch is over everything that was looked at, as it was *before* it was read, so no change in between is missed;
+/// it is there also when the policy makes no sense, to notice when that is mended.
+pub(crate) fn load(paths: &[PathBuf]) -> (Result<LoadedPolicy, Failure>, Watch) {
+    let mut watch = Watch::default();
+    let loaded = read(paths, &mut watch);
+    (loaded, watch)
+}
+
+fn read(paths: &[PathBuf], watch: &mut Watch) -> Result<LoadedPolicy, Failure> {
     let mut parts = Vec::new();
     let mut key_files = Vec::new();
+    for path in paths {
+        watch.add(path.clone());
+    }
     for path in paths {
         let text = read_text(path)?;
         let part = Policy::parse(&text).map_err(|error| senseless(format!("{}: {error}", path.display())))?;
@@ -32,14 +44,15 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<(LoadedPolicy, Vec<PathBuf>), Fa
     }
     let policy = Policy::merge(parts).map_err(senseless)?;
     let mut loaded = LoadedPolicy { policy: Arc::new(policy), ..LoadedPolicy::default() };
-    let mut watched = paths.to_vec();
+    for (_, path) in &key_files {
+        watch.add(path.clone());
+    }
     for (issuer, path) in key_files {
         let keys = KeySet::parse(read_text(&path)?.as_bytes())
             .map_err(|error| senseless(format!("{}: {error}", path.display())))?;
         loaded.key_files.insert(issuer, keys);
-        watched.push(path);
     }
-    Ok((loaded, watched))
+    Ok(loaded)
 }
 
 fn senseless(message: impl std::fmt::Display) -> Failure {
@@ -47,31 +60,52 @@ fn senseless(message: impl std::fmt::Display) -> Failure {
 }
 
 /// Notices that one of some files has changed.
-pub(crate) struct Watch {
-    paths: Vec<PathBuf>,
-    seen: Vec<Option<(SystemTime, u64)>>,
-}
+#[derive(Default)]
+pub(crate) struct Watch(Vec<(PathBuf, Option<Stamp>)>);
+
+/// What tells one state of a file from another.
+type Stamp = (SystemTime, u64);
 
 impl Watch {
-    /// Watches `paths` from now on.
-    pub(crate) fn new(paths: Vec<PathBuf>) -> Self {
-        let seen = look(&paths);
-        Self { paths, seen }
+    /// Watches one more file from now on, whether or not it is there.
+    fn add(&mut self, path: PathBuf) {
+        let seen = stamp(&path);
+        self.0.push((path, seen));
     }
 
-    /// Whether something changed since the last time this was asked.
-    pub(crate) fn changed(&mut self) -> bool {
-        let now = look(&self.paths);
-        let changed = now != self.seen;
-        self.seen = now;
-        changed
+    /// Whether something has changed since it was looked at.
+    pub(crate) fn changed(&self) -> bool {
+        self.0.iter().any(|(path, seen)| stamp(path) != *seen)
     }
 }
 
-fn look(paths: &[PathBuf]) -> Vec<Option<(SystemTime, u64)>> {
-    let look_at = |path: &PathBuf| {
-        let metadata = std::fs::metadata(path).ok()?;
-        Some((metadata.modified().ok()?, metadata.len()))
-    };
-    paths.iter().map(look_at).collect()
+fn stamp(path: &Path) -> Option<Stamp> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const POLICY: &str =
+        "[[issuer]]\nname = \"ci\"\nurl = \"https://ci.example.com\"\nkeys = { jwks = \"keys.json\" }\n";
+
+    #[test]
+    fn a_key_file_that_is_missing_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (policy, keys) = (folder.path().join("policy.toml"), folder.path().join("keys.json"));
+        fs::write(&policy, POLICY).unwrap();
+        let (loaded, watch) = load(std::slice::from_ref(&policy));
+        assert!(loaded.is_err() && !watch.changed());
+        fs::write(&keys, "{\"keys\": []}").unwrap();
+        assert!(watch.changed());
+        fs::write(&policy, format!("{POLICY}unknown = 1\n")).unwrap();
+        let (loaded, watch) = load(std::slice::from_ref(&policy));
+        assert!(loaded.is_err() && !watch.changed());
+        fs::remove_file(&policy).unwrap();
+        assert!(watch.changed());
+    }
 }

@@ -8,7 +8,7 @@ use crate::{arguments::Place, config::Settings, failure::Failure, policy_files};
 /// Reads everything the server would read, opens nothing, and says what it means.
 pub(crate) fn run(place: &Place) -> Result<(), Failure> {
     let settings = Settings::read(place)?;
-    let (loaded, _) = policy_files::load(&settings.policy)?;
+    let loaded = policy_files::load(&settings.policy).0?;
     say(&describe(&settings, &loaded.policy).unwrap_or_default())
 }
 

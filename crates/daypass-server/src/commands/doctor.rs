@@ -18,7 +18,7 @@ use crate::{
 /// Looks at everything the server needs, and says of each thing whether it is well.
 pub(crate) async fn run(place: &Place) -> Result<(), Failure> {
     let settings = Settings::read(place)?;
-    let (loaded, _) = policy_files::load(&settings.policy)?;
+    let loaded = policy_files::load(&settings.policy).0?;
     let mut ill = 0;
     let mut tell = |what: &str, found: Result<(), String>| {
         let line = match found {
