@@ -85,7 +85,7 @@ fn help_of(binary: &Path, words: &[String]) -> Result<String> {
 /// The names under `Commands:`, without `help`.
 fn commands_in(help: &str) -> Vec<String> {
     let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
-    let named = lines.take_while(|line| line.starts_with("  "));
-    let names = named.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
+    let entries = lines.take_while(|line| line.starts_with("  "));
+    let names = entries.filter(|line| !line.starts_with("   ")).filter_map(|line| line.split_whitespace().next());
     names.filter(|name| *name != "help").map(ToOwned::to_owned).collect()
 }

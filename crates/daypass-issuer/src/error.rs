@@ -82,8 +82,8 @@ impl OAuthError {
 impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
         let mut body = json!({"error": self.code, "error_description": self.description});
-        if let Some(reason) = self.reason {
-            body["reason"] = reason.into();
+        if let (Some(reason), Some(members)) = (self.reason, body.as_object_mut()) {
+            members.insert("reason".to_owned(), reason.into());
         }
         let mut response = (self.status, NO_STORE, body.to_string()).into_response();
         if let Some(seconds) = self.retry_after {

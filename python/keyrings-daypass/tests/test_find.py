@@ -92,8 +92,9 @@ def test_installed_with_prefix(environment: Path, tmp_path: Path) -> None:
     assert find(python_of(environment), site=site) == str(command)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="another scheme there")
 def test_installed_for_the_user(tmp_path: Path) -> None:
+    if os.name == "nt":
+        pytest.skip("another scheme there")
     base = tmp_path / ".local"
     put_package(site_of(base))
     command = put_command(base / "bin")
