@@ -5,33 +5,49 @@
 //!
 //! What is *not* here: the wire (`issuer_client.rs`), the files (`cache.rs`).
 
-use daypass_core::{clock::Clock, public_url::PublicUrl};
+use daypass_core::{clock::Clock, public_url::PublicUrl, secret::Secret};
 
 use crate::{
     cache::{Cache, Key, entry::Entry},
     environment::Environment,
     failure::{Failure, Status},
-    identity_token::{IdentityToken, NamedBy},
+    identity_token::{IdentityToken, NamedBy, addressee::Pairing},
     issuer_client,
     server::Server,
+    trust::server_url,
 };
 
 /// A way to a new credential, in the order in which they are tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
-    /// An outside token that somebody handed us.
-    IdentityToken(IdentityToken),
+    /// An outside token that somebody handed us, and how it came together with the server.
+    IdentityToken(IdentityToken, Pairing),
 }
 
 impl Source {
     /// The first source there is for `server`: what the environment says now, before what `login` remembered.
     pub(crate) fn first(environment: &Environment, server: &Server) -> Option<Self> {
         if let Some(named) = &environment.identity_token {
-            return Some(Self::IdentityToken(IdentityToken::of(named, NamedBy::Variable)));
+            let pairing = if is_named(environment, server) { Pairing::Explicit } else { Pairing::ByAudience };
+            return Some(Self::IdentityToken(IdentityToken::of(named, NamedBy::Variable), pairing));
         }
+        // The path stands in this server's own entry.
         let remembered = server.identity_token_path.clone();
-        remembered.map(|path| Self::IdentityToken(IdentityToken::File(path, NamedBy::Config)))
+        remembered.map(|path| Self::IdentityToken(IdentityToken::File(path, NamedBy::Config), Pairing::Explicit))
     }
+
+    /// The outside token, if it may be sent to `server`.
+    pub(crate) fn outside_token_for(&self, server: &Server) -> Result<Secret, Failure> {
+        let Self::IdentityToken(identity_token, pairing) = self;
+        let outside_token = identity_token.read()?;
+        pairing.check(&outside_token, &server.url)?;
+        Ok(outside_token)
+    }
+}
+
+/// Whether `DAYPASS_SERVER` names `server`.
+pub(crate) fn is_named(environment: &Environment, server: &Server) -> bool {
+    environment.server.as_deref().and_then(|text| server_url(text).ok()).is_some_and(|named| named == server.url)
 }
 
 /// What is wanted: a credential of `server` for `audience`.
@@ -84,8 +100,7 @@ pub(crate) fn renew(
     }
     // Before the proof is spent: it may be good only once.
     let seat = cache.seat(key)?;
-    let Source::IdentityToken(identity_token) = source;
-    let outside_token = identity_token.read()?;
+    let outside_token = source.outside_token_for(wanted.server)?;
     let asked_at = clock.now();
     let issued = issuer_client::exchange(wanted, &outside_token, clock);
     let issued = issued.inspect_err(|failure| lock.share(failure, clock))?;

@@ -2,8 +2,8 @@
 //!
 //! A file is read anew each time: Kubernetes and others replace it while a job runs.
 //!
-//! What is *not* here: looking around for the identity of this machine (later), and judging the token, which only
-//! the server can.
+//! What is *not* here: looking around for the identity of this machine (later), to whom the token may be sent
+//! (`identity_token/addressee.rs`), and judging the token, which only the server can.
 
 use std::{
     fs,
@@ -14,6 +14,8 @@ use std::{
 use daypass_core::secret::Secret;
 
 use crate::failure::{Failure, Status};
+
+pub(crate) mod addressee;
 
 /// The server takes no longer one, so there is no sense in reading more.
 const LONGEST: u64 = 64 * 1024;

@@ -8,10 +8,10 @@ use crate::{
     arguments::{Format, Login},
     cache::Cache,
     config::edit,
-    credential::{Source, Wanted, renew, sign_in_needed},
+    credential::{Source, Wanted, is_named, renew, sign_in_needed},
     environment::Environment,
     failure::Failure,
-    identity_token::{IdentityToken, NamedBy},
+    identity_token::{IdentityToken, NamedBy, addressee::Pairing},
     output,
     server::Server,
     trust::{Trusted, identity, server_url},
@@ -49,7 +49,8 @@ pub(crate) fn run(arguments: Login, environment: &Environment, clock: &dyn Clock
                 output::warn("others can see an identity token on the command line; `--identity-token -` reads it");
             }
             server.identity_token_path = identity_token.file();
-            Source::IdentityToken(identity_token)
+            let both_named = arguments.server.is_some() || is_named(environment, &server);
+            Source::IdentityToken(identity_token, if both_named { Pairing::Explicit } else { Pairing::ByAudience })
         }
         None => Source::first(environment, &server).ok_or_else(|| sign_in_needed(&server))?,
     };

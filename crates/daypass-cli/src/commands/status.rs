@@ -71,16 +71,18 @@ pub(crate) fn run(arguments: &Status, environment: &Environment, clock: &dyn Clo
 fn look(server: &Server, cache: &Cache, environment: &Environment, now: Timestamp) -> Result<Known, Failure> {
     let key = Wanted::of(server).key();
     let entry = cache.find(key)?.filter(|entry| entry.left(now).is_positive());
-    let source = Source::first(environment, server);
+    let source = Source::first(environment, server).ok_or_else(|| sign_in_needed(server));
+    // A source that would be refused before anything is sent is none.
+    let source = source.and_then(|source| source.outside_token_for(server).map(|_| source));
     let state = match (&entry, &source) {
         (Some(entry), _) if entry.has_enough_life(now) => State::SignedIn,
-        (_, Some(_)) => State::Renewable,
-        (_, None) => State::SignInNeeded,
+        (_, Ok(_)) => State::Renewable,
+        (_, Err(_)) => State::SignInNeeded,
     };
     let next = match (state, source) {
-        (State::SignedIn, None) => "nothing to do until then; after that, sign in again".to_owned(),
-        (_, Some(Source::IdentityToken(token))) => format!("nothing to do, as long as {} is fresh", place_of(&token)),
-        (_, None) => sign_in_needed(server).hint.unwrap_or_default(),
+        (_, Ok(Source::IdentityToken(token, _))) => format!("nothing to do, as long as {} is fresh", place_of(&token)),
+        (State::SignedIn, Err(_)) => "nothing to do until then; after that, sign in again".to_owned(),
+        (_, Err(failure)) => failure.hint.unwrap_or(failure.message),
     };
     Ok(Known {
         server: server.url.clone(),

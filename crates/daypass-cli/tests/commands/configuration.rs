@@ -4,10 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use insta::assert_snapshot;
 
-use crate::{
-    fake_issuer::{FakeIssuer, OUTSIDE_TOKEN},
-    person::Person,
-};
+use crate::{fake_issuer::FakeIssuer, person::Person};
 
 #[test]
 fn what_is_wrong_in_the_file_is_told_with_its_line() {
@@ -152,7 +149,7 @@ fn what_is_wrong_in_a_variable_is_told_with_its_name() {
 #[test]
 fn the_configuration_may_be_elsewhere() {
     let issuer = FakeIssuer::start();
-    let person = Person::new().with("DAYPASS_IDENTITY_TOKEN", OUTSIDE_TOKEN);
+    let person = Person::new().with("DAYPASS_IDENTITY_TOKEN", issuer.outside_token());
     let elsewhere = person.home().join("settings/daypass.toml");
     let person = person.with("DAYPASS_CONFIG", elsewhere.to_str().unwrap());
     assert!(person.run(["login", issuer.url()]).status.success());
@@ -165,7 +162,7 @@ fn the_configuration_may_be_elsewhere() {
 #[test]
 fn a_link_to_settings_kept_elsewhere_stays_a_link() {
     let issuer = FakeIssuer::start();
-    let person = Person::new().with("DAYPASS_IDENTITY_TOKEN", OUTSIDE_TOKEN);
+    let person = Person::new().with("DAYPASS_IDENTITY_TOKEN", issuer.outside_token());
     person.write_config("");
     let kept = person.home().join("dotfiles.toml");
     fs::rename(person.config(), &kept).unwrap();
@@ -178,7 +175,7 @@ fn a_link_to_settings_kept_elsewhere_stays_a_link() {
 #[test]
 fn xdg_folders_are_used() {
     let issuer = FakeIssuer::start();
-    let person = Person::new().with("DAYPASS_IDENTITY_TOKEN", OUTSIDE_TOKEN);
+    let person = Person::new().with("DAYPASS_IDENTITY_TOKEN", issuer.outside_token());
     let (cache, config) = (person.home().join("c"), person.home().join("d"));
     let person =
         person.with("XDG_CACHE_HOME", cache.to_str().unwrap()).with("XDG_CONFIG_HOME", config.to_str().unwrap());

@@ -16,9 +16,10 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
-/// An outside token that the server takes.
+/// An outside token that the server takes. It names no audience.
 pub(crate) const OUTSIDE_TOKEN: &str = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJqb2ItMSJ9.b3V0c2lkZS1wcm9vZg";
 
 /// What one answer is made of.
@@ -87,6 +88,13 @@ impl FakeIssuer {
 
     pub(crate) fn authority(&self) -> &str {
         self.url().trim_start_matches("http://")
+    }
+
+    /// An outside token that is meant for this server.
+    pub(crate) fn outside_token(&self) -> String {
+        let claims = json!({"aud": self.url(), "sub": "job-1"}).to_string();
+        let (head, tail) = (OUTSIDE_TOKEN.split_once('.').unwrap().0, OUTSIDE_TOKEN.rsplit_once('.').unwrap().1);
+        format!("{head}.{}.{tail}", URL_SAFE_NO_PAD.encode(claims))
     }
 
     pub(crate) fn behave(&self, change: impl FnOnce(&mut Behaviour)) {

@@ -8,6 +8,7 @@
 mod fake_issuer;
 mod person;
 
+mod addressee;
 mod admin;
 mod cache_folder;
 mod configuration;

@@ -48,8 +48,11 @@ fn thirty_two_processes_with_an_empty_cache_do_one_exchange() {
 #[test]
 fn thirty_two_sign_ins_at_once_leave_one_whole_configuration() {
     let servers: Vec<_> = (0..8).map(|_| FakeIssuer::start()).collect();
-    let person = Person::new().with("DAYPASS_IDENTITY_TOKEN", OUTSIDE_TOKEN);
-    let children = (0..32).map(|n| person.command(["login", servers[n % 8].url()]).spawn().unwrap()).collect();
+    let person = Person::new();
+    let login = |server: &FakeIssuer| {
+        person.command(["login", server.url()]).env("DAYPASS_IDENTITY_TOKEN", server.outside_token()).spawn().unwrap()
+    };
+    let children = (0..32).map(|n| login(&servers[n % 8])).collect();
     assert!(all(children).iter().all(|done| done.status.success()));
     let config = fs::read_to_string(person.config()).unwrap();
     assert_eq!(config.matches("[[server]]").count(), 8, "{config}");

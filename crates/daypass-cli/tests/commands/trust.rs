@@ -81,7 +81,7 @@ fn a_server_that_nobody_named_is_never_asked() {
 #[test]
 fn a_server_is_trusted_because_a_configuration_file_lists_it() {
     let issuer = FakeIssuer::start();
-    let person = Person::new().with("DAYPASS_IDENTITY_TOKEN", OUTSIDE_TOKEN);
+    let person = Person::new().with("DAYPASS_IDENTITY_TOKEN", issuer.outside_token());
     let file =
         person.write("company.toml", &format!("[[server]]\nurl = \"{}\"\nidentity = \"ci/app\"\n", issuer.url()));
     let person = person.with("DAYPASS_CONFIG", file);
@@ -142,7 +142,7 @@ fn clear_text_beyond_loopback_is_refused() {
 fn a_server_that_describes_another_gets_no_proof() {
     let issuer = FakeIssuer::start();
     issuer.behave(|behaviour| behaviour.claims_to_be = Some("http://127.0.0.1:1".to_owned()));
-    let person = Person::new().with("DAYPASS_IDENTITY_TOKEN", OUTSIDE_TOKEN);
+    let person = Person::new().with("DAYPASS_IDENTITY_TOKEN", issuer.outside_token());
     assert_snapshot!(person.sees(["login", issuer.url()]), @r"
     exit code: 5
     ----- stdout

@@ -1,0 +1,151 @@
+//! For whom an outside token is meant, before it leaves this machine.
+//!
+//! Whoever receives an outside token can spend it at the server it is meant for. So a server gets one only if the
+//! token names that server, or if the person named both together.
+//!
+//! What is *not* here: whether the token is genuine, which only the server can judge. `aud` is read unverified:
+//! it can keep a token here, and lets none in anywhere.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use daypass_core::{public_url::PublicUrl, secret::Secret};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::LONGEST;
+use crate::failure::{Failure, Status};
+
+/// How a server and an outside token came together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pairing {
+    /// A person named them together, so the server may judge the audience: some issuers have only one.
+    Explicit,
+    /// They were named apart: the token must be addressed to the server.
+    ByAudience,
+}
+
+/// What is read of the claims. A claim that is there twice is an error.
+#[derive(Deserialize)]
+struct Addressed {
+    aud: Option<Value>,
+}
+
+impl Pairing {
+    /// Whether `outside_token` may be sent to `server`.
+    pub(crate) fn check(self, outside_token: &Secret, server: &PublicUrl) -> Result<(), Failure> {
+        let audience = audience(outside_token)?;
+        if self == Self::Explicit || audience.as_ref().is_some_and(|audience| is_only(audience, server)) {
+            return Ok(());
+        }
+        let meant =
+            audience.map_or("for nobody in particular".to_owned(), |audience| format!("for {}", told(&audience)));
+        let message = format!("the identity token is meant {meant} and not for `{server}`, so it was not sent there");
+        Err(Failure::new(Status::SignInNeeded, message).hint(format!(
+            "get a token with the audience `{server}`; if the issuer's audience is fixed and the token is for this \
+             server, `DAYPASS_SERVER={server}` says so"
+        )))
+    }
+}
+
+/// The `aud` of a JWT (RFC 7519 §4.1.3), as it is written.
+fn audience(outside_token: &Secret) -> Result<Option<Value>, Failure> {
+    let unreadable = || {
+        Failure::new(Status::SignInNeeded, "the identity token cannot be read, so it was not sent")
+            .hint("an identity token is a JWT, whose second part is a JSON object in base64url")
+    };
+    let token = Some(outside_token.expose()).filter(|token| token.len() as u64 <= LONGEST);
+    let claims = token.and_then(|token| token.split('.').nth(1)).ok_or_else(unreadable)?;
+    let claims = URL_SAFE_NO_PAD.decode(claims).map_err(|_| unreadable())?;
+    // Only an object: serde would read a struct from a list too.
+    let claims = Some(claims).filter(|claims| claims.trim_ascii_start().starts_with(b"{")).ok_or_else(unreadable)?;
+    let addressed: Addressed = serde_json::from_slice(&claims).map_err(|_| unreadable())?;
+    Ok(addressed.aud)
+}
+
+/// Whether `server` is the one audience. Where there are several, each of them could spend the token at the others.
+fn is_only(audience: &Value, server: &PublicUrl) -> bool {
+    let one = match audience {
+        Value::Array(several) => match several.as_slice() {
+            [one] => one,
+            _ => return false,
+        },
+        one => one,
+    };
+    one.as_str() == Some(server.as_str())
+}
+
+/// An audience for people: short, and nothing that moves a terminal's cursor.
+fn told(audience: &Value) -> String {
+    let text = audience.as_str().map_or_else(|| audience.to_string(), ToOwned::to_owned);
+    let plain = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { char::REPLACEMENT_CHARACTER };
+    let short: String = text.chars().take(120).map(plain).collect();
+    format!("`{short}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SERVER: &str = "https://packages.example.com";
+
+    fn check(pairing: Pairing, claims: &str) -> Result<(), Failure> {
+        let token = format!("eyJhbGciOiJFUzI1NiJ9.{}.c2lnbmF0dXJl", URL_SAFE_NO_PAD.encode(claims));
+        pairing.check(&Secret::new(token), &SERVER.parse().unwrap())
+    }
+
+    #[test]
+    fn a_token_for_this_server_alone_may_go_there() {
+        for claims in
+            [r#"{"aud":"https://packages.example.com"}"#, r#" {"sub":1,"aud":["https://packages.example.com"]}"#]
+        {
+            assert_eq!(check(Pairing::ByAudience, claims), Ok(()), "{claims}");
+        }
+    }
+
+    #[test]
+    fn a_token_for_somebody_else_may_not_unless_a_person_paired_them() {
+        for claims in [
+            r"{}",
+            r#"{"aud":null}"#,
+            r#"{"aud":""}"#,
+            r#"{"aud":[]}"#,
+            r#"{"aud":74}"#,
+            r#"{"aud":{"https://packages.example.com":1}}"#,
+            r#"{"aud":[["https://packages.example.com"]]}"#,
+            r#"{"aud":"https://other.example.com"}"#,
+            r#"{"aud":"https://packages.example.com/"}"#,
+            r#"{"aud":"HTTPS://packages.example.com"}"#,
+            r#"{"aud":"https://packages.example.com.evil.test"}"#,
+            r#"{"aud":"http://packages.example.com"}"#,
+            r#"{"aud":["https://packages.example.com","https://other.example.com"]}"#,
+            r#"{"aud":["https://packages.example.com","https://packages.example.com"]}"#,
+        ] {
+            let failure = check(Pairing::ByAudience, claims).unwrap_err();
+            assert_eq!(failure.status, Status::SignInNeeded, "{claims}");
+            assert_eq!(check(Pairing::Explicit, claims), Ok(()), "{claims}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_goes_nowhere() {
+        let twice = r#"{"aud":"https://packages.example.com","aud":"https://other.example.com"}"#;
+        let deep = format!("{{\"aud\":{}1{}}}", "[".repeat(1000), "]".repeat(1000));
+        let long = format!("{{\"aud\":\"{SERVER}\",\"x\":\"{}\"}}", "x".repeat(64 * 1024));
+        for claims in ["", "nonsense", "[]", "null", r#"["https://packages.example.com"]"#, twice, &deep, &long] {
+            for pairing in [Pairing::ByAudience, Pairing::Explicit] {
+                let failure = check(pairing, claims).unwrap_err();
+                assert!(failure.message.contains("cannot be read"), "{failure}");
+            }
+        }
+        for token in ["", "x", "eyJhbGciOiJFUzI1NiJ9.!.x"] {
+            assert!(Pairing::Explicit.check(&Secret::new(token), &SERVER.parse().unwrap()).is_err(), "{token}");
+        }
+    }
+
+    #[test]
+    fn an_audience_is_told_short_and_plain() {
+        let claims = format!("{{\"aud\":\"\\u001b[31m\u{202e}{}\"}}", "x".repeat(500));
+        let failure = check(Pairing::ByAudience, &claims).unwrap_err();
+        assert!(failure.message.chars().count() < 250, "{failure}");
+        assert!(!failure.message.contains(['\u{1b}', '\u{202e}']), "{failure}");
+    }
+}
