@@ -42,6 +42,7 @@ pub(crate) async fn open_store(settings: &Settings) -> Result<Store, Failure> {
 }
 
 /// A database error as a failure. The store's sentences end with what to do about them.
+#[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
 pub(crate) fn store_failure(error: StoreError) -> Failure {
     let text = error.to_string();
     match text.rsplit_once(": ") {

@@ -1,6 +1,6 @@
 //! `daypassd key`.
 
-use daypass_store::KeyState;
+use daypass_store::{KeyState, StoredKey};
 use serde_json::json;
 
 use super::say;
@@ -18,20 +18,21 @@ pub(crate) async fn run(key: Key) -> Result<(), Failure> {
     let store = open_store(&settings).await?;
     let keys = store.signing_keys().await.map_err(store_failure)?;
     store.close().await;
-    let mut text = String::new();
-    for key in keys {
-        let state = match key.state {
-            KeyState::Next => "next",
-            KeyState::Active => "active",
-            KeyState::Retired => "retired",
-        };
-        text.push_str(&match output {
-            Output::Json => {
-                json!({"kid": key.kid, "state": state, "created_at": key.created_at.to_string()}).to_string()
-            }
-            Output::Text => format!("{}  {state:<7}  {}", key.kid, key.created_at),
-        });
-        text.push('\n');
+    let lines: Vec<_> = keys.iter().map(|key| line(key, output)).collect();
+    say(&lines.concat())
+}
+
+fn line(key: &StoredKey, output: Output) -> String {
+    let state = match key.state {
+        KeyState::Next => "next",
+        KeyState::Active => "active",
+        KeyState::Retired => "retired",
+    };
+    let created_at = key.created_at;
+    match output {
+        Output::Json => {
+            format!("{}\n", json!({"kid": key.kid, "state": state, "created_at": created_at.to_string()}))
+        }
+        Output::Text => format!("{}  {state:<7}  {created_at}\n", key.kid),
     }
-    say(&text)
 }

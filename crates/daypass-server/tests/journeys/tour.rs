@@ -22,7 +22,7 @@ fn tour(stage: &Stage, world: &World) -> String {
         ("target/wheels/keyrings_daypass-*.whl".to_owned(), stage.wheel().display().to_string()),
         ("docs/guides/tour-policy.toml".to_owned(), "policy.toml".to_owned()),
         (
-            r#"$(python3 -c 'from pip._internal.models.index import PyPI; print(PyPI.simple_url)')"#.to_owned(),
+            "$(python3 -c 'from pip._internal.models.index import PyPI; print(PyPI.simple_url)')".to_owned(),
             world.upstream.url(),
         ),
         ("7411".to_owned(), free_port().to_string()),
