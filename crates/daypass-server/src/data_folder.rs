@@ -164,7 +164,8 @@ fn refuse_open_to_others(_path: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
