@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::{failure::Failure, private_folder::trouble, server::Server};
 
 pub(crate) mod edit;
+#[cfg(unix)]
+mod writers;
 
 /// What the file says. Unknown keys are errors: a misspelt setting must not silently be none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,7 +34,9 @@ impl Config {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(trouble("cannot read", path, &error)),
         };
-        check_writers(&file, path)?;
+        // On Windows the profile's folders are closed to others by their access control lists.
+        #[cfg(unix)]
+        writers::check(&file, path)?;
         let text = read_bounded(file).map_err(|error| trouble("cannot read", path, &error))?;
         let config: Self = toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(1, |span| line_of(&text, span.start));
@@ -66,25 +70,6 @@ fn read_bounded(file: fs::File) -> io::Result<String> {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is larger than 1 MiB"));
     }
     Ok(text)
-}
-
-/// Whoever can write this file can have our proof of identity sent to a server of theirs.
-#[cfg(unix)]
-fn check_writers(file: &fs::File, path: &Path) -> Result<(), Failure> {
-    use std::os::unix::fs::MetadataExt;
-
-    let found = file.metadata().map_err(|error| trouble("cannot read", path, &error))?;
-    if found.is_file() && found.mode() & 0o002 != 0 {
-        let shown = path.display();
-        let message = format!("`{shown}` may be written by every user of this machine, so it cannot be believed");
-        return Err(Failure::local(message).hint(format!("look into it, then `chmod o-w '{shown}'` closes it")));
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn check_writers(_: &fs::File, _: &Path) -> Result<(), Failure> {
-    Ok(())
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

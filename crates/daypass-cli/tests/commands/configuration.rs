@@ -1,6 +1,6 @@
 //! The configuration file and the environment: what is wrong in them is told with the place.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::fs;
 
 use insta::assert_snapshot;
 
@@ -98,21 +98,6 @@ fn what_is_wrong_in_the_file_is_told_with_its_line() {
 
     hint: correct the line, or move the file away and run `daypass login` again
     "#);
-}
-
-#[test]
-fn a_file_that_anybody_may_write_is_refused() {
-    let issuer = FakeIssuer::start();
-    let person = Person::signed_in(&issuer);
-    fs::set_permissions(person.config(), fs::Permissions::from_mode(0o666)).unwrap();
-    assert_snapshot!(person.sees(["token"]), @r"
-    exit code: 6
-    ----- stdout
-    ----- stderr
-    error: `[HOME]/.config/daypass/config.toml` may be written by every user of this machine, so it cannot be believed
-
-    hint: look into it, then `chmod o-w '[HOME]/.config/daypass/config.toml'` closes it
-    ");
 }
 
 #[test]

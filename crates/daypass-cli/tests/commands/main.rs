@@ -20,3 +20,4 @@ mod refusals;
 mod secrets;
 mod sign_in;
 mod trust;
+mod writers;
