@@ -78,6 +78,12 @@ impl HttpOptions {
     }
 }
 
+impl HttpOptions {
+    fn resolver(&self) -> Arc<dyn dns::Resolve> {
+        self.resolver.clone().unwrap_or_else(|| Arc::new(SystemResolver))
+    }
+}
+
 impl fmt::Debug for HttpOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpOptions").field("reach", &self.reach).finish_non_exhaustive()
@@ -168,6 +174,23 @@ impl HttpClient {
         self.0.options.reach.check(url)
     }
 
+    /// How far URLs may lead that the server at `server` names on other hosts: to places like its own, no nearer. What
+    /// counts is where its name leads. `None` when it leads nowhere now.
+    pub async fn reach_beside(&self, server: &Url) -> Option<Reach> {
+        match server.host()? {
+            Host::Ipv4(address) => Reach::beside([address.into()]),
+            Host::Ipv6(address) => Reach::beside([address.into()]),
+            Host::Domain(name) => {
+                let found = self.resolver().resolve(name.parse().ok()?).await.ok()?;
+                Reach::beside(found.map(|address| address.ip()))
+            }
+        }
+    }
+
+    fn resolver(&self) -> Arc<dyn dns::Resolve> {
+        self.0.options.resolver()
+    }
+
     /// Begins a request, for whoever streams the answer or sends headers of its own. Send it with
     /// [`HttpClient::send`].
     pub fn request(&self, method: Method, url: &Url) -> Result<RequestBuilder, HttpError> {
@@ -227,8 +250,8 @@ pub async fn read_bounded(mut response: Response, limit: usize) -> Result<Answer
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place where HTTP clients are made")]
 fn make(options: &HttpOptions, secure: bool, proxy: bool) -> Result<Client, reqwest::Error> {
-    let inner = options.resolver.clone().unwrap_or_else(|| Arc::new(SystemResolver));
-    let resolver = GuardedResolver { reach: options.reach, secure, inner };
+    let proxies = if proxy { proxy_hosts(|name| std::env::var(name).ok()) } else { Vec::new() };
+    let resolver = GuardedResolver { reach: options.reach, secure, proxies, inner: options.resolver() };
     let mut builder = Client::builder()
         .user_agent(&options.user_agent)
         .connect_timeout(options.connect_timeout)
@@ -250,6 +273,15 @@ fn make(options: &HttpOptions, secure: bool, proxy: bool) -> Result<Client, reqw
         builder = builder.tls_certs_only([]);
     }
     builder.build()
+}
+
+/// The hosts of the proxies that the environment names for `https`.
+fn proxy_hosts(read: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let host = |value: String| {
+        let url = if value.contains("://") { value } else { format!("http://{value}") };
+        Url::parse(&url).ok()?.host_str().map(str::to_owned)
+    };
+    ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"].into_iter().filter_map(read).filter_map(host).collect()
 }
 
 fn redirects(options: &HttpOptions) -> Policy {
@@ -302,4 +334,20 @@ fn find_cause(error: &reqwest::Error) -> Option<&HttpError> {
         cause = error.source();
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proxies_are_known_by_their_hosts() {
+        let read = |name: &str| match name {
+            "https_proxy" => Some("http://user:secret@proxy.example.com:3128".to_owned()),
+            "ALL_PROXY" => Some("other.example.com:3128".to_owned()),
+            _ => None,
+        };
+        assert_eq!(proxy_hosts(read), ["proxy.example.com", "other.example.com"]);
+        assert!(proxy_hosts(|_| None).is_empty());
+    }
 }

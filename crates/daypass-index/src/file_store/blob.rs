@@ -38,7 +38,7 @@ impl Blob {
             Side::Upstream => "upstream",
         };
         let digits = self.sha256.to_string();
-        let shelf = digits.get(..2).unwrap_or_default();
-        Key::from_iter(["blobs", side, "sha256", shelf, digits.as_str()])
+        let folder = digits.get(..2).unwrap_or_default();
+        Key::from_iter(["blobs", side, "sha256", folder, digits.as_str()])
     }
 }

@@ -20,6 +20,8 @@ pub enum Reach {
     /// `https` to the Internet and to private networks, `http` to private networks and loopback only; never to
     /// link-local addresses.
     PrivateToo,
+    /// The same, but never this machine itself.
+    NeighboursToo,
     /// `https` anywhere, `http` to loopback only: for the command, whose user chose the server.
     AnyServer,
 }
@@ -30,10 +32,28 @@ impl Reach {
             (Self::Public, true, Place::Public)
             | (Self::PrivateToo, true, Place::Public | Place::Private | Place::Loopback)
             | (Self::PrivateToo, false, Place::Private | Place::Loopback)
+            | (Self::NeighboursToo, true, Place::Public | Place::Private)
+            | (Self::NeighboursToo, false, Place::Private)
             | (Self::AnyServer, true, _)
             | (Self::AnyServer, false, Place::Loopback) => true,
-            (Self::Public | Self::PrivateToo | Self::AnyServer, _, _) => false,
+            (Self::Public | Self::PrivateToo | Self::NeighboursToo | Self::AnyServer, _, _) => false,
         }
+    }
+
+    /// How far whoever is at these addresses may send us: to places like its own, no nearer. `None` for no address.
+    pub(super) fn beside(addresses: impl IntoIterator<Item = IpAddr>) -> Option<Self> {
+        let reach = |address| match place_of(address) {
+            Place::Loopback => Self::PrivateToo,
+            Place::Private => Self::NeighboursToo,
+            Place::Public | Place::Nowhere => Self::Public,
+        };
+        // A name of several addresses is as far away as the farthest of them.
+        let nearness = |reach: &Self| match reach {
+            Self::PrivateToo => 2,
+            Self::NeighboursToo => 1,
+            Self::Public | Self::AnyServer => 0,
+        };
+        addresses.into_iter().map(reach).min_by_key(nearness)
     }
 
     /// Checks what can be seen on the URL itself: the scheme, a literal address, a user name.
@@ -67,6 +87,8 @@ const NOT_ALLOWED_ADDRESS: &str = "its address is one that may not be reached";
 pub(super) struct GuardedResolver {
     pub(super) reach: Reach,
     pub(super) secure: bool,
+    /// Hosts of the proxies that the environment names: the operator chose them, wherever they are.
+    pub(super) proxies: Vec<String>,
     pub(super) inner: Arc<dyn Resolve>,
 }
 
@@ -75,6 +97,9 @@ impl Resolve for GuardedResolver {
         let (reach, secure) = (self.reach, self.secure);
         let host = name.as_str().to_owned();
         let found = self.inner.resolve(name);
+        if self.proxies.contains(&host) {
+            return found;
+        }
         Box::pin(async move {
             let allowed: Vec<_> = found.await?.filter(|address| reach.allows(secure, address.ip())).collect();
             if allowed.is_empty() {
@@ -135,6 +160,27 @@ mod tests {
         for url in ["http://1.1.1.1/", "http://169.254.169.254/", "https://169.254.169.254/", "http://[fe80::1]/"] {
             assert!(!allowed(Reach::PrivateToo, url), "{url}");
         }
+    }
+
+    #[test]
+    fn neighbours_are_reached_and_this_machine_is_not() {
+        for url in ["http://10.0.0.1/", "https://192.168.0.1/", "https://1.1.1.1/", "https://ci.example.com/"] {
+            assert!(allowed(Reach::NeighboursToo, url), "{url}");
+        }
+        for url in ["http://127.0.0.1:1/", "https://[::1]/", "http://1.1.1.1/", "https://169.254.169.254/"] {
+            assert!(!allowed(Reach::NeighboursToo, url), "{url}");
+        }
+    }
+
+    #[test]
+    fn who_is_far_away_sends_us_nowhere_near() {
+        let beside = |addresses: &[&str]| Reach::beside(addresses.iter().map(|address| address.parse().unwrap()));
+        assert_eq!(beside(&["127.0.0.1", "::1"]), Some(Reach::PrivateToo));
+        assert_eq!(beside(&["10.0.0.1"]), Some(Reach::NeighboursToo));
+        assert_eq!(beside(&["203.0.113.9", "127.0.0.1"]), Some(Reach::NeighboursToo));
+        assert_eq!(beside(&["127.0.0.1", "1.1.1.1"]), Some(Reach::Public));
+        assert_eq!(beside(&["169.254.169.254"]), Some(Reach::Public));
+        assert_eq!(beside(&[]), None);
     }
 
     #[test]
