@@ -17,6 +17,8 @@ pub(crate) enum Service {
     /// A URL, reduced to its origin: scheme, host and port, without the scheme's default port.
     Origin(String),
     /// `host` or `host:port`, without a scheme, as written but in lower case.
+    ///
+    /// Some tools ask by it only, so it is answered; what that does not promise is in `SECURITY.md`.
     Authority(String),
 }
 
