@@ -1,4 +1,5 @@
-//! The one order in which a credential is found: **cached**, then from an **identity token**.
+//! The one order in which a credential is found: **cached**, then from an **identity token**, then what is left of
+//! the cached one.
 //!
 //! Refreshing a session, the ambient identity of a CI job and the browser take their seats in [`Source`], between
 //! and after. Any number of processes that want the same credential do the work once: see [`obtain`].
@@ -12,7 +13,7 @@ use crate::{
     environment::Environment,
     failure::{Failure, Status},
     identity_token::{IdentityToken, NamedBy, addressee::Pairing},
-    issuer_client,
+    issuer_client, output,
     server::Server,
     trust::server_url,
 };
@@ -71,7 +72,8 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// Returns a credential with enough life left: from the cache, or else a new one.
+/// Returns a credential with enough life left: from the cache, or else a new one. Where there is no new one to be
+/// had, the old one is given until it is nearly over.
 pub(crate) fn obtain(wanted: Wanted<'_>, environment: &Environment, clock: &dyn Clock) -> Result<Entry, Failure> {
     let cache = Cache::open(&environment.folders)?;
     let fresh = |entry: &Entry| entry.has_enough_life(clock.now());
@@ -79,7 +81,22 @@ pub(crate) fn obtain(wanted: Wanted<'_>, environment: &Environment, clock: &dyn 
         return Ok(entry);
     }
     let source = Source::first(environment, wanted.server).ok_or_else(|| sign_in_needed(wanted.server))?;
-    renew(&cache, wanted, &source, clock, fresh)
+    renew(&cache, wanted, &source, clock, fresh).or_else(|failure| make_do(&cache, wanted, failure, clock))
+}
+
+/// What is in the cache though it has not enough life left, or `failure`.
+///
+/// Only where time alone is in the way: a spent proof, or a server that is away. Any other refusal is news.
+fn make_do(cache: &Cache, wanted: Wanted<'_>, failure: Failure, clock: &dyn Clock) -> Result<Entry, Failure> {
+    if !matches!(failure.status, Status::Replayed | Status::Unreachable) {
+        return Err(failure);
+    }
+    // Looked up again: somebody may have signed out meanwhile.
+    let usable = |entry: &Entry| entry.is_still_usable(clock.now());
+    let Some(entry) = cache.find(wanted.key())?.filter(usable) else { return Err(failure) };
+    let minutes = entry.left(clock.now()).as_mins();
+    output::warn(&format!("{}; what is in the cache is good for {minutes} minutes more", failure.message));
+    Ok(entry)
 }
 
 /// Gets a new credential from `source` unless another process has just put one into the cache that is `good`.

@@ -4,21 +4,37 @@
 
 use std::fmt;
 
-/// The exit statuses. Scripts depend on them: they never change their meaning.
+/// The kinds of failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Status {
     /// Nothing to give: not our host, or no identity matches. Helpers say it without a word.
-    Nothing = 1,
+    Nothing,
     /// The command line cannot be understood.
-    Usage = 2,
+    Usage,
     /// The server understood and said no.
-    Refused = 3,
+    Refused,
+    /// The server said no because this proof was spent before. A [`Status::Refused`] for scripts.
+    Replayed,
     /// Nobody is signed in and there is no identity token.
-    SignInNeeded = 4,
+    SignInNeeded,
     /// The server cannot be reached, or answers nonsense.
-    Unreachable = 5,
+    Unreachable,
     /// The configuration or the cache on this machine.
-    Local = 6,
+    Local,
+}
+
+impl Status {
+    /// The exit status. Scripts depend on it: it never changes its meaning.
+    pub(crate) fn exit_code(self) -> u8 {
+        match self {
+            Self::Nothing => 1,
+            Self::Usage => 2,
+            Self::Refused | Self::Replayed => 3,
+            Self::SignInNeeded => 4,
+            Self::Unreachable => 5,
+            Self::Local => 6,
+        }
+    }
 }
 
 /// A failed command.

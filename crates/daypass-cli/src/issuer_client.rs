@@ -117,7 +117,8 @@ fn run<F: Future>(task: F) -> Result<F::Output, Failure> {
 
 fn failure(server: &PublicUrl, error: &ExchangeError) -> Failure {
     let status = match error {
-        ExchangeError::Refused { .. } | ExchangeError::Replayed => Status::Refused,
+        ExchangeError::Refused { .. } => Status::Refused,
+        ExchangeError::Replayed => Status::Replayed,
         ExchangeError::Http(HttpError::Setup(_)) => Status::Local,
         _ => Status::Unreachable,
     };

@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             output::failure(&failure);
-            ExitCode::from(failure.status as u8)
+            ExitCode::from(failure.status.exit_code())
         }
     }
 }

@@ -8,10 +8,13 @@ use super::Key;
 /// The form of the file. Another number is another program's entry, and counts as none.
 const VERSION: u32 = 1;
 
-/// What must be left of an access token's life for it to be handed out.
+/// What must be left of an access token's life for it to be handed out without trying for a better one.
 ///
 /// uv and poetry ask once and never again in one run: a token that ends in mid-run fails the run.
 const ENOUGH: SignedDuration = SignedDuration::from_mins(15);
+
+/// What must be left when there is no better one to be had: the start of a run, at least.
+const LEAST: SignedDuration = SignedDuration::from_mins(1);
 
 /// How far the clock may go backwards before the times in an entry mean nothing any more.
 const BACKWARDS: SignedDuration = SignedDuration::from_mins(5);
@@ -87,6 +90,11 @@ impl Entry {
         left.is_positive() && left >= ENOUGH.min(self.life() * 3 / 4)
     }
 
+    /// Whether it is worth handing out when it cannot be renewed: 60 seconds or more are left.
+    pub(crate) fn is_still_usable(&self, now: Timestamp) -> bool {
+        self.left(now) >= LEAST
+    }
+
     fn life(&self) -> SignedDuration {
         self.expires_at.duration_since(self.obtained_at)
     }
@@ -127,6 +135,15 @@ mod tests {
         ] {
             assert_eq!(entry(life).has_enough_life(after(age)), enough, "life {life}, age {age}");
         }
+    }
+
+    #[test]
+    fn sixty_seconds_are_the_least() {
+        for (age, usable) in [(0, true), (46 * 60, true), (59 * 60, true), (59 * 60 + 1, false), (60 * 60, false)] {
+            let now = Timestamp::UNIX_EPOCH + SignedDuration::from_secs(age);
+            assert_eq!(entry(60).is_still_usable(now), usable, "age {age}");
+        }
+        assert!(!entry(60).is_still_usable(after(-6)));
     }
 
     #[test]

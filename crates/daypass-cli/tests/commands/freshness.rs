@@ -109,6 +109,72 @@ fn a_credential_that_cannot_be_renewed_ends_with_a_sentence_and_a_hint() {
     ");
 }
 
+/// Somebody with one outside token, which is spent, and an access token that ends in `left` seconds.
+fn with_a_spent_proof(issuer: &FakeIssuer, left: i64) -> Person {
+    issuer.behave(|behaviour| behaviour.once = true);
+    let person = Person::signed_in(issuer);
+    person.age_entry(60 * MINUTE - left, 60 * MINUTE);
+    person
+}
+
+#[test]
+fn where_the_proof_is_spent_the_access_token_is_good_until_its_last_minute() {
+    let issuer = FakeIssuer::start();
+    // Half a minute more, so that the minutes are the same on a slow machine.
+    let person = with_a_spent_proof(&issuer, 14 * MINUTE + 30);
+    assert_snapshot!(person.sees(["helper", "keyring", "get", &issuer.index_url(), "ada"]), @r"
+    exit code: 0
+    ----- stdout
+    [ACCESS]
+    ----- stderr
+    warning: http://[SERVER]: the outside token was already exchanged once; what is in the cache is good for 14 minutes more
+    ");
+    assert_eq!(given(&person, &issuer), 1);
+    assert!(person.run(["token"]).status.success());
+    assert_eq!(issuer.exchanges().len(), 4, "a new one is tried for each time");
+    for left in [59, 0, -10 * MINUTE] {
+        person.age_entry(60 * MINUTE - left, 60 * MINUTE);
+        assert_snapshot_of_a_spent_proof(&person);
+    }
+    // Whoever signs in wants a new one.
+    person.age_entry(46 * MINUTE, 60 * MINUTE);
+    assert_eq!(person.run(["login", "--identity-token", "job.jwt", issuer.url()]).status.code(), Some(3));
+}
+
+fn assert_snapshot_of_a_spent_proof(person: &Person) {
+    insta::allow_duplicates! {
+        assert_snapshot!(person.sees(["token"]), @r"
+        exit code: 3
+        ----- stdout
+        ----- stderr
+        error: http://[SERVER]: the outside token was already exchanged once
+
+        hint: request a fresh outside token from the CI for every exchange
+        ");
+    }
+}
+
+#[test]
+fn where_the_server_is_away_too() {
+    let issuer = FakeIssuer::start();
+    let person = Person::signed_in(&issuer);
+    issuer.behave(|behaviour| behaviour.refusal = Some((503, serde_json::json!({}))));
+    person.age_entry(46 * MINUTE, 60 * MINUTE);
+    assert_eq!(given(&person, &issuer), 1);
+    person.age_entry(60 * MINUTE - 59, 60 * MINUTE);
+    assert_eq!(person.run(["token"]).status.code(), Some(5));
+}
+
+#[test]
+fn where_the_server_refuses_for_another_reason_the_old_one_is_kept_back() {
+    let issuer = FakeIssuer::start();
+    let person = Person::signed_in(&issuer);
+    let refusal = serde_json::json!({"error": "invalid_request", "error_description": "no identity matches"});
+    issuer.behave(|behaviour| behaviour.refusal = Some((400, refusal)));
+    person.age_entry(46 * MINUTE, 60 * MINUTE);
+    assert_eq!(person.run(["token"]).status.code(), Some(3));
+}
+
 #[test]
 fn identities_do_not_share_a_credential() {
     let issuer = FakeIssuer::start();
