@@ -1,14 +1,15 @@
-//! Bodies of long files: read in large pieces, into buffers that are used again.
+//! Bodies of long files: read in large pieces, into buffers that are used again. And of long pages, inflated on the way.
 
 use std::{
     fs::File,
-    io,
+    io::{self, Read as _},
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use axum::body::Body;
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
+use flate2::bufread::GzDecoder;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::{GetOptions, GetRange, GetResultPayload};
 
@@ -76,6 +77,21 @@ pub(crate) fn coming(stream: Stream, buffers: &Buffers, part: Range<u64>) -> Bod
     Body::from_stream(pieces.boxed())
 }
 
+/// A long page that is kept compressed, for who wants it plain. Inflated piece by piece as the client takes them: a
+/// client that takes none must not hold the whole page in memory.
+pub(crate) fn inflated(compressed: Bytes) -> Body {
+    let pieces = stream::try_unfold(GzDecoder::new(compressed.reader()), |mut page| async move {
+        let next = move || {
+            let mut piece = Vec::with_capacity(INFLATED_PIECE);
+            page.by_ref().take(INFLATED_PIECE as u64).read_to_end(&mut piece)?;
+            Ok((Bytes::from(piece), page))
+        };
+        let (piece, page) = blocking(next).await?;
+        Ok::<_, io::Error>((!piece.is_empty()).then_some((piece, page)))
+    });
+    Body::from_stream(pieces)
+}
+
 /// Reads the next piece of `part`: at once if the system has it in memory, else where it may block.
 async fn read(file: &Arc<File>, buffers: Buffers, part: Range<u64>) -> io::Result<Bytes> {
     let length = usize::try_from(part.end - part.start).unwrap_or(PIECE).min(PIECE);
@@ -86,6 +102,9 @@ async fn read(file: &Arc<File>, buffers: Buffers, part: Range<u64>) -> io::Resul
     let file = Arc::clone(file);
     blocking(move || buffer.read(&file, part.start).map(|()| Bytes::from_owner(buffer))).await
 }
+
+/// How many bytes of a page are inflated at a time.
+const INFLATED_PIECE: usize = 64 * 1024;
 
 /// Buffers that are used again: new ones would be zeroed, and given back to the system, each time.
 #[derive(Clone, Default)]

@@ -1,11 +1,11 @@
 //! Pages ready to be sent: rendered and compressed once, when they change.
 
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 
 use axum::http::HeaderValue;
 use bytes::Bytes;
 use daypass_core::digest::Sha256;
-use flate2::{Compression, read::GzDecoder, write::GzEncoder};
+use flate2::{Compression, write::GzEncoder};
 
 use super::{ProjectPage, write_html, write_json};
 
@@ -20,8 +20,34 @@ const COMPRESS_FROM: usize = 1024;
 pub(crate) struct Prepared {
     plain: Option<Bytes>,
     compressed: Option<Bytes>,
+    /// How many bytes it has, plain.
+    length: usize,
     etag: HeaderValue,
     compressed_etag: HeaderValue,
+}
+
+/// How a page is sent.
+#[derive(Debug)]
+pub(crate) struct Sendable<'a> {
+    /// The bytes that are kept.
+    pub bytes: Bytes,
+    /// What has to be done with them.
+    pub coding: Coding,
+    /// How many bytes are sent.
+    pub length: usize,
+    /// The representation's tag.
+    pub etag: &'a HeaderValue,
+}
+
+/// How the bytes that are kept relate to those that are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coding {
+    /// They are the page.
+    Plain,
+    /// They are compressed, and so they are sent.
+    Gzip,
+    /// They are compressed, and are inflated on the way: see [`inflated`](crate::body::inflated).
+    Inflate,
 }
 
 impl Prepared {
@@ -30,23 +56,31 @@ impl Prepared {
         let digest = Sha256::of(&body).to_string();
         let digest = digest.get(..32).unwrap_or_default();
         let compressed = if body.len() < COMPRESS_FROM { None } else { compress(&body) };
+        let length = body.len();
         let plain = compressed.is_none() || body.len() <= KEEP_PLAIN_UP_TO;
         Self {
             plain: plain.then(|| Bytes::from(body)),
             compressed,
+            length,
             etag: header_value(&format!("\"{digest}\"")),
             // RFC 9110 8.8.3.3: another content coding is another representation, with another strong tag.
             compressed_etag: header_value(&format!("\"{digest}-gzip\"")),
         }
     }
 
-    /// The body to send, whether it is compressed, and its `ETag`.
-    pub(crate) fn body(&self, accepts_gzip: bool) -> (Bytes, bool, &HeaderValue) {
+    /// The body to send to who takes gzip, or does not.
+    pub(crate) fn body(&self, accepts_gzip: bool) -> Sendable<'_> {
+        let plain = |bytes, coding| Sendable { bytes, coding, length: self.length, etag: &self.etag };
         match (&self.compressed, &self.plain) {
-            (Some(compressed), _) if accepts_gzip => (compressed.clone(), true, &self.compressed_etag),
-            (_, Some(plain)) => (plain.clone(), false, &self.etag),
-            (Some(compressed), None) => (decompress(compressed), false, &self.etag),
-            (None, None) => (Bytes::new(), false, &self.etag),
+            (Some(compressed), _) if accepts_gzip => Sendable {
+                bytes: compressed.clone(),
+                coding: Coding::Gzip,
+                length: compressed.len(),
+                etag: &self.compressed_etag,
+            },
+            (_, Some(bytes)) => plain(bytes.clone(), Coding::Plain),
+            (Some(compressed), None) => plain(compressed.clone(), Coding::Inflate),
+            (None, None) => plain(Bytes::new(), Coding::Plain),
         }
     }
 
@@ -88,13 +122,6 @@ fn compress(body: &[u8]) -> Option<Bytes> {
     let mut compressed = encoder.finish().ok()?;
     compressed.shrink_to_fit();
     Some(compressed.into())
-}
-
-fn decompress(compressed: &[u8]) -> Bytes {
-    let mut plain = Vec::new();
-    // We compressed it ourselves a moment ago.
-    let _ = GzDecoder::new(compressed).read_to_end(&mut plain);
-    plain.into()
 }
 
 fn header_value(text: &str) -> HeaderValue {

@@ -1,10 +1,15 @@
 //! Pages in, pages out: nothing is lost, nothing gets through that should not.
 
+use futures_util::StreamExt as _;
 use serde_json::json;
 use url::Url;
 
+use crate::body::inflated;
+
 use super::{
-    CoreMetadata, ProjectPage, UnknownPage, prepared::PreparedPage, read_html, read_json, write_html, write_json,
+    CoreMetadata, ProjectPage, UnknownPage,
+    prepared::{Coding, PreparedPage},
+    read_html, read_json, write_html, write_json,
 };
 
 fn base() -> Url {
@@ -145,17 +150,29 @@ fn html_of_all_times_is_read() {
     assert!(matches!(local.metadata, CoreMetadata::Hashed(_)));
 }
 
-#[test]
-fn long_pages_are_kept_compressed_only_and_still_sent_plain_to_who_wants_that() {
+#[tokio::test]
+async fn long_pages_are_kept_compressed_only_and_still_sent_plain_to_who_wants_that() {
     let file =
         |number: u32| json!({ "filename": format!("acme-{number}.tar.gz"), "url": "x", "hashes": { "sha256": "00" } });
     let page = json!({ "meta": { "api-version": "1.1" }, "name": "acme", "versions": [],
         "files": (0..5000).map(file).collect::<Vec<_>>() });
     let prepared = PreparedPage::new(json_page(&page).unwrap());
-    let (plain, compressed, plain_tag) = prepared.json.body(false);
-    assert!(!compressed && plain.len() > 256 * 1024);
-    let (gzip, compressed, gzip_tag) = prepared.json.body(true);
-    assert!(compressed && gzip.len() * 5 < plain.len());
-    assert_ne!(plain_tag, gzip_tag);
-    assert!(prepared.json.weight() < plain.len());
+    let text = write_json::write(&prepared.page);
+    let plain = prepared.json.body(false);
+    assert_eq!((plain.coding, plain.length), (Coding::Inflate, text.len()));
+    assert!(plain.length > 256 * 1024);
+    let gzip = prepared.json.body(true);
+    assert_eq!((gzip.coding, gzip.length), (Coding::Gzip, gzip.bytes.len()));
+    assert!(gzip.length * 5 < plain.length);
+    assert_ne!(plain.etag, gzip.etag);
+    assert!(prepared.json.weight() < plain.length);
+    // Inflated piece by piece, so that who takes nothing holds little.
+    let mut pieces = inflated(plain.bytes).into_data_stream();
+    let mut sent = Vec::new();
+    while let Some(piece) = pieces.next().await {
+        let piece = piece.unwrap();
+        assert!(piece.len() <= 64 * 1024);
+        sent.extend_from_slice(&piece);
+    }
+    assert_eq!(sent, text);
 }

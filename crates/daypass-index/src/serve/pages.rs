@@ -5,14 +5,17 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, header},
     response::Response,
 };
-use bytes::Bytes;
 use daypass_core::names::ProjectName;
 
 use super::Asking;
 use crate::{
+    body::inflated,
     error::Refusal,
     negotiate::{Form, accepts_gzip, form, is_unchanged},
-    page::{list, prepared::Prepared},
+    page::{
+        list,
+        prepared::{Coding, Prepared, Sendable},
+    },
     source::Source,
 };
 
@@ -49,11 +52,15 @@ fn wanted(asking: &Asking<'_>) -> Result<Form, Refusal> {
 
 fn send(asking: &Asking<'_>, form: Form, prepared: &Prepared) -> Response {
     let request = asking.request;
-    let (body, compressed, etag) = prepared.body(accepts_gzip(&request.headers));
+    let Sendable { bytes, coding, length, etag } = prepared.body(accepts_gzip(&request.headers));
     let unchanged = is_unchanged(&request.headers, etag);
-    let length = body.len();
     let send_body = !unchanged && request.method == Method::GET;
-    let mut response = Response::new(if send_body { body_of(body) } else { Body::empty() });
+    let body = match coding {
+        _ if !send_body => Body::empty(),
+        Coding::Plain | Coding::Gzip => Body::from(bytes),
+        Coding::Inflate => inflated(bytes),
+    };
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.reserve(8);
     headers.insert(header::ETAG, etag.clone());
@@ -67,12 +74,8 @@ fn send(asking: &Asking<'_>, form: Form, prepared: &Prepared) -> Response {
     }
     headers.insert(header::CONTENT_TYPE, form.content_type());
     headers.insert(header::CONTENT_LENGTH, length.into());
-    if compressed {
+    if coding == Coding::Gzip {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     response
-}
-
-fn body_of(bytes: Bytes) -> Body {
-    Body::from(bytes)
 }

@@ -274,3 +274,19 @@ async fn an_upstream_with_a_credential_gets_it_and_nobody_else_does() {
     let kept = walk(&world.files_folder());
     assert!(kept.iter().all(|path| !String::from_utf8_lossy(&std::fs::read(path).unwrap()).contains("crit@")));
 }
+
+#[tokio::test]
+async fn a_long_page_is_the_same_for_who_does_not_take_it_compressed() {
+    let upstream = upstream();
+    for minor in 0..2000 {
+        upstream.add_file("requests", UpstreamFile::new(&format!("requests-1.{minor}.tar.gz"), "x"));
+    }
+    let world = World::before(&upstream).await;
+    let ask = async |encoding: &str| world.ask(Request::get(PAGE).header("accept-encoding", encoding)).await;
+    let (plain, gzip) = (ask("identity").await, ask("gzip").await);
+    assert!(plain.bytes().len() > 256 * 1024);
+    assert_eq!(plain.header("content-length"), plain.bytes().len().to_string());
+    let mut unpacked = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&gzip.bytes()[..]), &mut unpacked).unwrap();
+    assert_eq!(&unpacked, plain.bytes());
+}
