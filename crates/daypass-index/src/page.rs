@@ -8,6 +8,7 @@ pub(crate) mod read_html;
 pub(crate) mod read_json;
 #[cfg(test)]
 mod tests;
+mod weight;
 pub(crate) mod write_html;
 pub(crate) mod write_json;
 

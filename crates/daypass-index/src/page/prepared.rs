@@ -111,8 +111,7 @@ impl PreparedPage {
 
     /// Bytes of memory it takes, roughly.
     pub(crate) fn weight(&self) -> u32 {
-        let files = self.page.files.len() * 600;
-        u32::try_from(self.json.weight() + self.html.weight() + files).unwrap_or(u32::MAX)
+        u32::try_from(self.json.weight() + self.html.weight() + self.page.weight()).unwrap_or(u32::MAX)
     }
 }
 

@@ -176,3 +176,46 @@ async fn long_pages_are_kept_compressed_only_and_still_sent_plain_to_who_wants_t
     }
     assert_eq!(sent, text);
 }
+
+#[test]
+fn what_is_short_to_write_is_weighed_as_what_it_is_to_keep() {
+    let page = |extra: &str, files: &str| {
+        let text = format!(r#"{{ "meta": {{ "api-version": "1.1" }}, "name": "acme", "files": [{files}] {extra} }}"#);
+        (read_json::read(&"acme".parse().unwrap(), &base(), text.as_bytes()), text.len())
+    };
+    // Zeros by the thousand, each a value; versions by the thousand, each an allocation; long reasons.
+    let zeros = vec!["0"; 7000].join(",");
+    let (read, length) = page(&format!(r#", "future": [{zeros}]"#), "");
+    assert!(read.unwrap().weight() > 10 * length);
+    let versions = vec![r#""""#; 100_000].join(",");
+    let (read, length) = page(&format!(r#", "versions": [{versions}]"#), "");
+    assert!(read.unwrap().weight() > 10 * length);
+    let yanked = format!(r#"{{ "filename": "a.whl", "url": "a.whl", "yanked": "{}" }}"#, "x".repeat(50_000));
+    let (read, length) = page("", &yanked);
+    let prepared = PreparedPage::new(read.unwrap());
+    assert!(prepared.weight() as usize > length);
+}
+
+#[test]
+fn what_nobody_means_well_is_not_kept() {
+    let page = |extra: &str, files: &str| {
+        let text = format!(r#"{{ "meta": {{ "api-version": "1.1" }}, "name": "acme", "files": [{files}] {extra} }}"#);
+        read_json::read(&"acme".parse().unwrap(), &base(), text.as_bytes())
+    };
+    let zeros = |count| vec!["0"; count].join(",");
+    // An unknown key that is long is dropped, and its short neighbour kept.
+    let read = page(&format!(r#", "long": [{}], "short": 1"#, zeros(100_000)), "").unwrap();
+    assert_eq!(read.extra.keys().collect::<Vec<_>>(), ["short"]);
+    let many: String = (0..1000).map(|key| format!(r#", "k{key}": [{}]"#, zeros(1000))).collect();
+    assert!(page(&many, "").unwrap().weight() < 512 * 1024);
+    // So is that of a file, and a file that is nothing but long.
+    let file = |count| format!(r#"{{ "filename": "a.whl", "url": "a.whl", "future": [{}] }}"#, zeros(count));
+    assert!(page("", &file(10)).unwrap().files[0].extra.is_some());
+    assert!(page("", &file(1000)).unwrap().files[0].extra.is_none());
+    assert!(page("", &file(100_000)).unwrap().files.is_empty());
+    // And a page that is too much as a whole is none.
+    let far = format!(r#"{{ "filename": "a.whl", "url": "{}" }}"#, "x".repeat(40_000));
+    let far = vec![far; 2600].join(",");
+    assert!(matches!(page("", &far), Err(UnknownPage::Json(_))));
+    assert!(matches!(page(&format!(r#", "versions": [{}]"#, zeros(1_000_000)), ""), Err(UnknownPage::Json(_))));
+}

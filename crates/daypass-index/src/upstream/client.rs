@@ -17,9 +17,6 @@ use url::Url;
 use super::UpstreamError;
 use crate::options::Pace;
 
-/// The longest page that is read, in bytes, decompressed. The longest known has about 20 MiB.
-const LONGEST_PAGE: usize = 64 * 1024 * 1024;
-
 /// How many redirects are followed at most.
 const MAX_REDIRECTS: usize = 5;
 
@@ -135,12 +132,12 @@ impl UpstreamClient {
         })
     }
 
-    /// A page's whole body.
-    pub(crate) async fn page_body(&self, mut response: Response) -> Result<Bytes, UpstreamError> {
+    /// A page's whole body, decompressed, of at most `limit` bytes.
+    pub(crate) async fn page_body(&self, mut response: Response, limit: usize) -> Result<Bytes, UpstreamError> {
         let mut body = BytesMut::new();
         while let Some(chunk) = self.next(&mut response).await? {
-            if body.len() + chunk.len() > LONGEST_PAGE {
-                return Err(UpstreamError::Wrong("its page is longer than 64 MiB"));
+            if body.len() + chunk.len() > limit {
+                return Err(UpstreamError::Wrong("its page is too long"));
             }
             body.extend_from_slice(&chunk);
         }

@@ -9,6 +9,7 @@ use std::sync::{
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use daypass_core::{clock::Clock, names::ProjectName};
 use moka::sync::Cache;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
 
 use super::{Shelf, UpstreamError, client::UpstreamClient, files::pins_of, record::PageRecord};
@@ -21,6 +22,12 @@ use crate::{
 
 /// How many bytes of pages are held in memory.
 const PAGES_IN_MEMORY: u64 = 8 * 1024 * 1024;
+
+/// The longest page that is read, in bytes, decompressed. The longest known has about 20 MiB.
+const LONGEST_PAGE: usize = 32 * 1024 * 1024;
+
+/// How many pages are read and rendered at the same time; others wait their turn.
+const AT_ONCE: usize = 8;
 
 /// From this age on a page is not served before upstream had a moment to say something newer.
 const OLD: i64 = 24 * 3600 * 1000;
@@ -60,6 +67,7 @@ struct Inner {
     /// Until when a project is known to be absent, in milliseconds since the Unix epoch.
     absent: Cache<ProjectName, i64>,
     flights: Flights<ProjectName, Outcome>,
+    turns: Semaphore,
 }
 
 impl UpstreamPages {
@@ -73,7 +81,17 @@ impl UpstreamPages {
         let weigh = |_: &ProjectName, page: &Arc<UpstreamPage>| page.prepared.weight();
         let known = Cache::builder().weigher(weigh).max_capacity(PAGES_IN_MEMORY).build();
         let absent = Cache::builder().max_capacity(10_000).time_to_live(pace.absent).build();
-        Self(Arc::new(Inner { client, files, shelf, clock, pace, known, absent, flights: Flights::default() }))
+        Self(Arc::new(Inner {
+            client,
+            files,
+            shelf,
+            clock,
+            pace,
+            known,
+            absent,
+            flights: Flights::default(),
+            turns: Semaphore::new(AT_ONCE),
+        }))
     }
 
     /// The page, if it is in memory and fresh: the path of nearly all requests.
@@ -162,11 +180,13 @@ impl Inner {
         if let Some(page) = self.known.get(project) {
             return Ok(page);
         }
+        let turn = self.turns.acquire().await.map_err(|_| UpstreamError::Disk)?;
         if let Ok(bytes) = self.files.get(&self.key(project)).await
             && let Some(record) = PageRecord::read(&bytes)
         {
             return self.prepare(project, record).await;
         }
+        drop(turn);
         self.fetch(project, None).await
     }
 
@@ -176,9 +196,10 @@ impl Inner {
         let asking = tokio::time::timeout(limit, self.ask(project, known.as_deref()));
         let outcome = asking.await.unwrap_or(Err(UpstreamError::Unavailable));
         match outcome {
-            Ok(Some(record)) => {
+            Ok(Some((record, turn))) => {
                 let bytes = record.write();
                 let page = self.prepare(project, record).await?;
+                drop(turn);
                 let (files, key) = (self.files.clone(), self.key(project));
                 // Nobody waits for the disk: a page that was not kept is fetched again.
                 tokio::spawn(async move {
@@ -213,12 +234,12 @@ impl Inner {
         }
     }
 
-    /// Asks upstream; `None` when nothing changed.
+    /// Asks upstream; `None` when nothing changed. A page comes with its turn, which ends when it is rendered.
     async fn ask(
         &self,
         project: &ProjectName,
         known: Option<&UpstreamPage>,
-    ) -> Result<Option<PageRecord>, UpstreamError> {
+    ) -> Result<Option<(PageRecord, SemaphorePermit<'_>)>, UpstreamError> {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, ACCEPT);
         if let Some(etag) = known.and_then(|known| HeaderValue::from_str(known.etag.as_deref()?).ok()) {
@@ -228,18 +249,20 @@ impl Inner {
         if response.status() == StatusCode::NOT_MODIFIED {
             return Ok(None);
         }
+        // Not before: most of the time goes into waiting for an answer to begin.
+        let turn = self.turns.acquire().await.map_err(|_| UpstreamError::Disk)?;
         let text = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         let etag = text(header::ETAG).map(Into::into);
         let content_type = text(header::CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
         let base = response.url().clone();
-        let body = self.client.page_body(response).await?;
+        let body = self.client.page_body(response, LONGEST_PAGE).await?;
         let named = project.clone();
         let page = blocking(move || Ok(read(&named, &base, &content_type, &body))).await;
         let page = page.map_err(|_| UpstreamError::Disk)?.map_err(|unknown| {
             tracing::warn!(%project, error = %unknown, "a page of upstream cannot be understood");
             UpstreamError::Wrong("its page cannot be understood")
         })?;
-        Ok(Some(PageRecord::new(self.now(), etag, page)))
+        Ok(Some((PageRecord::new(self.now(), etag, page), turn)))
     }
 
     /// Renders and remembers a page.

@@ -290,3 +290,12 @@ async fn a_long_page_is_the_same_for_who_does_not_take_it_compressed() {
     std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&gzip.bytes()[..]), &mut unpacked).unwrap();
     assert_eq!(&unpacked, plain.bytes());
 }
+
+#[tokio::test]
+async fn a_page_without_end_is_refused() {
+    let upstream = upstream();
+    upstream.set(|manner| manner.pages = Trouble::Garbage("x".repeat(32 * 1024 * 1024 + 1)));
+    let answer = World::before(&upstream).await.get(PAGE).await;
+    assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
+    assert!(answer.phrase.contains("too long"), "{}", answer.phrase);
+}
