@@ -6,6 +6,7 @@ pub(crate) mod list;
 pub(crate) mod prepared;
 pub(crate) mod read_html;
 pub(crate) mod read_json;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod weight;
@@ -151,6 +152,9 @@ pub(crate) enum UnknownPage {
     /// Not UTF-8.
     #[error("it is not UTF-8")]
     Utf8(#[source] std::str::Utf8Error),
+    /// More than is kept of one page.
+    #[error("its files are too many")]
+    TooHeavy,
     /// Another major version.
     #[error("its API version `{0}` is unknown")]
     ApiVersion(String),

@@ -6,24 +6,32 @@ use std::collections::BTreeMap;
 
 use daypass_core::names::{FileName, ProjectName};
 use percent_encoding::percent_decode_str;
-use scraper::{ElementRef, Html, Selector};
 use url::Url;
 
-use super::{CoreMetadata, PageFile, ProjectPage, ProjectStatus, UnknownPage, api_minor, is_digest};
+use super::{
+    CoreMetadata, PageFile, ProjectPage, ProjectStatus, UnknownPage, api_minor, is_digest,
+    tags::{Tag, Tags},
+    weight,
+};
 
 /// Reads the page of `name` that came from `base`.
 pub(crate) fn read(name: &ProjectName, base: &Url, body: &[u8]) -> Result<ProjectPage, UnknownPage> {
-    let document = Html::parse_document(std::str::from_utf8(body).map_err(UnknownPage::Utf8)?);
-    if let Some(version) = meta(&document, "pypi:repository-version") {
+    let html = std::str::from_utf8(body).map_err(UnknownPage::Utf8)?;
+    if let Some(version) = meta(html, "pypi:repository-version") {
         api_minor(&version)?;
     }
-    let base = first(&document, "base[href]", "href").and_then(|href| base.join(&href).ok()).unwrap_or(base.clone());
-    let status = meta(&document, "pypi:project-status")
-        .map(|status| ProjectStatus { status, reason: meta(&document, "pypi:project-status-reason") });
-    let files = match Selector::parse("a[href]") {
-        Ok(anchors) => document.select(&anchors).filter_map(|anchor| read_anchor(&base, anchor)).collect(),
-        Err(_) => Vec::new(),
-    };
+    let href = Tags::of(html).filter(|tag| tag.is("base")).find_map(|tag| tag.attribute("href"));
+    let base = href.and_then(|href| base.join(&href).ok()).unwrap_or(base.clone());
+    let status = meta(html, "pypi:project-status")
+        .map(|status| ProjectStatus { status, reason: meta(html, "pypi:project-status-reason") });
+    let (mut files, mut heavy) = (Vec::new(), 0);
+    for file in Tags::of(html).filter(|tag| tag.is("a")).filter_map(|anchor| read_anchor(&base, &anchor)) {
+        heavy += file.weight();
+        if heavy > weight::HEAVIEST_PAGE {
+            return Err(UnknownPage::TooHeavy);
+        }
+        files.push(file);
+    }
     Ok(ProjectPage { name: name.clone(), api_minor: 0, versions: None, status, files, extra: serde_json::Map::new() })
 }
 
@@ -39,27 +47,27 @@ pub(super) fn source_url(base: &Url, href: &str) -> Option<Box<str>> {
     Some(String::from(url).into())
 }
 
-fn read_anchor(base: &Url, anchor: ElementRef<'_>) -> Option<PageFile> {
-    let href = anchor.attr("href")?;
+fn read_anchor(base: &Url, anchor: &Tag<'_>) -> Option<PageFile> {
+    let href = anchor.attribute("href")?;
     let url = base.join(href.trim()).ok()?;
     // PEP 503: the anchor's text is the last path component; the installers trust the latter.
     let last = url.path_segments()?.next_back()?;
     let name: FileName = percent_decode_str(last).decode_utf8().ok()?.parse().ok()?;
-    let metadata = anchor.attr("data-core-metadata").or_else(|| anchor.attr("data-dist-info-metadata"));
+    let metadata = anchor.attribute("data-core-metadata").or_else(|| anchor.attribute("data-dist-info-metadata"));
     Some(PageFile {
         name,
-        source: Some(source_url(base, href)?),
+        source: Some(source_url(base, &href)?),
         hashes: url.fragment().map(digests).unwrap_or_default(),
         size: None,
-        requires_python: anchor.attr("data-requires-python").map(Into::into),
-        metadata: match metadata {
+        requires_python: anchor.attribute("data-requires-python").map(Into::into),
+        metadata: match metadata.as_deref() {
             None | Some("false") => CoreMetadata::Absent,
             Some(value) => match digests(value) {
                 digests if digests.is_empty() => CoreMetadata::Present,
                 digests => CoreMetadata::Hashed(digests),
             },
         },
-        yanked: anchor.attr("data-yanked").map(Into::into),
+        yanked: anchor.attribute("data-yanked").map(Into::into),
         upload_time: None,
         extra: None,
     })
@@ -77,11 +85,7 @@ fn digests(text: &str) -> BTreeMap<Box<str>, Box<str>> {
     text.split('&').filter_map(good).collect()
 }
 
-fn meta(document: &Html, name: &str) -> Option<Box<str>> {
-    first(document, &format!("meta[name=\"{name}\"]"), "content").map(Into::into)
-}
-
-fn first(document: &Html, selector: &str, attribute: &str) -> Option<String> {
-    let selector = Selector::parse(selector).ok()?;
-    document.select(&selector).next()?.attr(attribute).map(ToOwned::to_owned)
+fn meta(html: &str, name: &str) -> Option<Box<str>> {
+    let mut metas = Tags::of(html).filter(|tag| tag.is("meta"));
+    metas.find(|tag| tag.attribute("name").is_some_and(|found| found == name))?.attribute("content").map(Into::into)
 }

@@ -21,7 +21,7 @@ impl ProjectPage {
     /// Bytes of memory it takes, roughly, and rather too many than too few.
     pub(crate) fn weight(&self) -> usize {
         let versions: usize = self.versions.iter().flatten().map(|version| text(version)).sum();
-        let status = self.status.as_ref().map_or(0, |status| text(&status.status) + optional(status.reason.as_ref()));
+        let status = self.status.as_ref().map_or(0, |status| text(&status.status) + optional(status.reason.as_deref()));
         let files: usize = self.files.iter().map(PageFile::weight).sum();
         size_of::<Self>() + versions + status + files + map(&self.extra)
     }
@@ -37,7 +37,7 @@ impl PageFile {
         let texts = [&self.source, &self.requires_python, &self.yanked, &self.upload_time];
         size_of::<Self>()
             + text(self.name.as_str())
-            + texts.into_iter().map(|text| optional(text.as_ref())).sum::<usize>()
+            + texts.into_iter().map(|text| optional(text.as_deref())).sum::<usize>()
             + digests(&self.hashes)
             + metadata
             + self.extra.as_ref().map_or(0, |extra| map(extra))
@@ -67,6 +67,6 @@ fn text(text: &str) -> usize {
     size_of::<Box<str>>() + ALLOCATION + text.len()
 }
 
-fn optional(optional: Option<&Box<str>>) -> usize {
-    optional.map_or(0, |found| text(found))
+fn optional(optional: Option<&str>) -> usize {
+    optional.map_or(0, text)
 }

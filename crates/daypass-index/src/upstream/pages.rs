@@ -26,6 +26,9 @@ const PAGES_IN_MEMORY: u64 = 8 * 1024 * 1024;
 /// The longest page that is read, in bytes, decompressed. The longest known has about 20 MiB.
 const LONGEST_PAGE: usize = 32 * 1024 * 1024;
 
+/// The same of a page in HTML, which says less.
+const LONGEST_HTML: usize = 16 * 1024 * 1024;
+
 /// How many pages are read and rendered at the same time; others wait their turn.
 const AT_ONCE: usize = 8;
 
@@ -255,7 +258,8 @@ impl Inner {
         let etag = text(header::ETAG).map(Into::into);
         let content_type = text(header::CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
         let base = response.url().clone();
-        let body = self.client.page_body(response, LONGEST_PAGE).await?;
+        let limit = if content_type.contains("html") { LONGEST_HTML } else { LONGEST_PAGE };
+        let body = self.client.page_body(response, limit).await?;
         let named = project.clone();
         let page = blocking(move || Ok(read(&named, &base, &content_type, &body))).await;
         let page = page.map_err(|_| UpstreamError::Disk)?.map_err(|unknown| {
