@@ -61,6 +61,12 @@ pub struct Pace {
     pub first_byte: Duration,
     /// How long upstream may pause within an answer.
     pub idle: Duration,
+    /// After how long a file of upstream must have come at [`Pace::slowest`] on average.
+    pub settled: Duration,
+    /// How many bytes per second a file of upstream must come at, on average: who drips would hold a turn for ever.
+    pub slowest: u64,
+    /// How long a file waits for its turn, while as many as may are on their way from upstream.
+    pub turn: Duration,
     /// How often the store is asked for revocations and new files.
     pub follow: Duration,
     /// For how long revocations may be unknown before nobody is let in any more.
@@ -75,6 +81,9 @@ impl Default for Pace {
             retry: Duration::from_secs(10),
             first_byte: Duration::from_secs(10),
             idle: Duration::from_secs(30),
+            settled: Duration::from_secs(30),
+            slowest: 10 * 1024,
+            turn: Duration::from_secs(30),
             follow: Duration::from_secs(1),
             blind: Duration::from_secs(4),
         }

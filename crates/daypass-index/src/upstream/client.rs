@@ -31,7 +31,7 @@ pub(crate) struct UpstreamClient {
     options: HttpOptions,
     base: Url,
     credential: Option<(String, Secret)>,
-    pace: Pace,
+    pub(super) pace: Pace,
 }
 
 impl UpstreamClient {
@@ -154,7 +154,8 @@ fn redirect(response: &Response) -> Option<Url> {
     response.url().join(location).ok().filter(|next| next.scheme() == response.url().scheme())
 }
 
-async fn in_time<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, UpstreamError> {
+/// Work that must be done within `limit`.
+pub(super) async fn in_time<T>(limit: Duration, work: impl Future<Output = T>) -> Result<T, UpstreamError> {
     tokio::time::timeout(limit, work).await.map_err(|_| UpstreamError::Unavailable)
 }
 

@@ -9,6 +9,7 @@ use std::{
     io,
     os::unix::fs::FileExt as _,
     sync::{Arc, OnceLock},
+    time::{Duration, Instant},
 };
 
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -20,6 +21,7 @@ use tokio::sync::watch;
 
 use super::{
     UpstreamError,
+    client::in_time,
     files::{Inner, Pin, Wish},
 };
 use crate::file_store::{Blob, ScratchFile, blocking};
@@ -151,7 +153,9 @@ impl Run {
         if let Some(pin) = self.inner.kept(&self.wish).await? {
             return Ok(pin);
         }
-        let _turn = self.inner.turns.acquire().await.map_err(|_| UpstreamError::Disk)?;
+        let turn = in_time(self.inner.client.pace.turn, self.inner.turns.acquire()).await;
+        let turn = turn.inspect_err(|_| tracing::warn!("too many files are on their way from upstream"))?;
+        let _turn = turn.map_err(|_| UpstreamError::Disk)?;
         let mut headers = HeaderMap::new();
         // The bytes as they are: their digest is what counts.
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -183,6 +187,7 @@ impl Run {
     async fn copy(&self, mut response: Response, scratch: &ScratchFile) -> Result<(u64, Sha256Hasher), UpstreamError> {
         let mut hasher = Sha256Hasher::new();
         let mut written = 0;
+        let began = Instant::now();
         self.sender.send_replace(Progress::Written(0));
         loop {
             let batch = self.batch(&mut response).await?;
@@ -204,7 +209,18 @@ impl Run {
                 return Err(UpstreamError::Wrong("the file is too long"));
             }
             self.sender.send_replace(Progress::Written(written));
+            self.require_pace(began.elapsed(), written)?;
         }
+    }
+
+    /// Gives up on who drips.
+    fn require_pace(&self, elapsed: Duration, written: u64) -> Result<(), UpstreamError> {
+        let pace = self.inner.client.pace;
+        if elapsed < pace.settled || u128::from(written) * 1000 >= u128::from(pace.slowest) * elapsed.as_millis() {
+            return Ok(());
+        }
+        tracing::warn!(written, ?elapsed, "upstream sends a file too slowly");
+        Err(UpstreamError::Unavailable)
     }
 
     /// Waits for bytes, and takes what else is there already: one trip to the disk for all of it.

@@ -1,5 +1,7 @@
 //! Files of an upstream index: streamed, verified, kept, once; and what is wrong is never served.
 
+use std::time::Duration;
+
 use axum::http::{Request, StatusCode};
 use daypass_testkit::{
     upstream::{Speaks, Trouble, Upstream, UpstreamFile},
@@ -351,4 +353,42 @@ async fn a_file_store_that_cannot_be_read_is_not_taken_for_an_empty_one() {
     assert_eq!(world.get(FILE).await.status, StatusCode::SERVICE_UNAVAILABLE);
     std::fs::remove_file(&pin).unwrap();
     assert_eq!(world.get(FILE).await.bytes(), &wheel.bytes());
+}
+
+#[tokio::test]
+async fn who_drips_is_given_up_and_who_is_slow_is_not() {
+    let wheel = Wheel::new("requests", "1.0").padding(2_000_000);
+    let upstream = upstream(&wheel);
+    let world = World::paced(&upstream, |pace| {
+        pace.settled = Duration::from_millis(200);
+        pace.slowest = 1_000_000;
+    });
+    let world = world.await;
+    upstream.set(|manner| manner.files = Trouble::Slow(100_000));
+    let answer = world.get(FILE).await;
+    assert!(answer.body.is_err(), "{}", answer.status);
+    eventually(async || nothing_kept(&world)).await;
+    upstream.set(|manner| manner.files = Trouble::Slow(4_000_000));
+    assert_eq!(world.get(FILE).await.bytes(), &wheel.bytes());
+}
+
+#[tokio::test]
+async fn nobody_waits_for_ever_behind_files_that_do_not_come() {
+    let upstream = Upstream::start();
+    let file = |version: u32| format!("/python/files/requests/requests-{version}.0-py3-none-any.whl");
+    for version in 0..33 {
+        upstream.add_wheel(&Wheel::new("requests", &format!("{version}.0")).padding(200_000));
+    }
+    upstream.set(|manner| manner.files = Trouble::Gate);
+    let world = World::paced(&upstream, |pace| {
+        pace.turn = Duration::from_millis(200);
+        pace.idle = Duration::from_secs(60);
+    });
+    let world = world.await;
+    for version in 0..32 {
+        assert_eq!(world.open(&file(version)).await.status, StatusCode::OK);
+    }
+    assert_eq!(world.get(&file(32)).await.status, StatusCode::SERVICE_UNAVAILABLE);
+    upstream.let_go();
+    eventually(async || world.get(&file(32)).await.status == StatusCode::OK).await;
 }
