@@ -1,11 +1,16 @@
 //! `cargo xtask build`: the binaries and the wheel.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs::{self, TryLockError},
+    path::PathBuf,
+    process::Command,
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 
 use crate::{
-    command::run,
+    command::{pause, run},
     say::complain,
     tools::{self, MATURIN},
     workspace::{Profile, Workspace},
@@ -34,9 +39,23 @@ pub(crate) fn release(workspace: &Workspace) -> Result<Built> {
 /// maturin calls cargo with the same target folder and profile, and leaves `daypass` among the other binaries: it is
 /// compiled once.
 pub(crate) fn everything(workspace: &Workspace, profile: Profile) -> Result<Built> {
+    let _one_at_a_time = lock(workspace)?;
     let packages = ["--package", "daypass-server", "--package", "daypass-testkit", "--bins"];
     run(workspace.cargo().args(["build", "--profile", profile.name()]).args(packages))?;
     Ok(Built { binaries: workspace.binaries(profile), wheel: wheel(workspace, profile)? })
+}
+
+/// maturin moves `daypass` about while it packs it; another build must not look for it meanwhile.
+fn lock(workspace: &Workspace) -> Result<fs::File> {
+    fs::create_dir_all(&workspace.target)?;
+    let file = fs::File::create(workspace.target.join("xtask.lock"))?;
+    while let Err(error) = file.try_lock() {
+        match error {
+            TryLockError::WouldBlock => pause(Duration::from_millis(100))?,
+            TryLockError::Error(error) => return Err(error.into()),
+        }
+    }
+    Ok(file)
 }
 
 fn wheel(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
