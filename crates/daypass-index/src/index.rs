@@ -14,9 +14,20 @@ use daypass_store::{Store, StoreError};
 use tokio::task::JoinHandle;
 
 use crate::{
-    body::Buffers, content::Sender, following::Following, guard::Guard, hosted::HostedPages, memory::SmallFiles,
-    options::IndexOptions, serve::serve, source::Source, upstream::Upstream,
+    body::Buffers,
+    content::Sender,
+    following::Following,
+    guard::Guard,
+    hosted::HostedPages,
+    memory::SmallFiles,
+    options::IndexOptions,
+    serve::{seldom::Seldom, serve},
+    source::Source,
+    upstream::Upstream,
 };
+
+/// How many different denials of one access token are written within a minute.
+const MOST_DENIALS: u32 = 100;
 
 /// The indexes of one server, ready to be served. Cheap to clone.
 #[derive(Clone)]
@@ -30,6 +41,10 @@ pub(crate) struct Shared {
     pub(crate) sender: Sender,
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Accesses that were denied a moment ago.
+    pub(crate) denials: Seldom,
+    /// Files of which parts were sent a moment ago.
+    pub(crate) parts: Seldom,
     /// The challenge for clients that can find their issuer (RFC 9728 §5.1).
     pub(crate) challenge: HeaderValue,
     _follower: Follower,
@@ -58,7 +73,10 @@ impl Index {
         };
         let sources = indexes.into_iter().map(source).collect();
         let sender = Sender { files, small: SmallFiles::new(), buffers: Buffers::default() };
-        Ok(Self(Arc::new(Shared { guard, following, sources, sender, store, clock, challenge, _follower: follower })))
+        let (denials, parts) = (Seldom::new(MOST_DENIALS), Seldom::new(u32::MAX));
+        let shared =
+            Shared { guard, following, sources, sender, store, clock, denials, parts, challenge, _follower: follower };
+        Ok(Self(Arc::new(shared)))
     }
 
     /// Answers one request, for a server that tells the paths apart itself ([`Index::is_for`]): the same as

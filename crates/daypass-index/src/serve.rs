@@ -5,6 +5,7 @@
 
 mod files;
 mod pages;
+pub(crate) mod seldom;
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -107,16 +108,20 @@ impl Asking<'_> {
         Err(self.denied(Asked::Index, None))
     }
 
-    /// The refusal, once it is in the audit log's queue.
+    /// The refusal, and its row in the audit log, once a minute. A queue that is full changes nothing: no is the answer.
     fn denied(&self, what: Asked, project: Option<&ProjectName>) -> Refusal {
-        let refusal = Refusal::forbidden(self.caller.claims.identity.as_str(), &self.index, what);
         let now = self.shared.clock.now();
+        let is_news = self.shared.denials.is_news(now, &(self.caller.token_sha256, format!("{} {what}", self.index)));
+        let refusal = Refusal::forbidden(self.caller.claims.identity.as_str(), &self.index, what);
+        if !is_news {
+            return refusal;
+        }
         let index = Some(&*self.index);
         let event = audit::denied(now, self.request, self.caller, index, project, refusal.to_string());
-        match self.shared.store.record_soon(event) {
-            Ok(()) => refusal,
-            Err(error) => unrecorded(&error),
+        if let Err(error) = self.shared.store.record_soon(event) {
+            tracing::error!(%error, %refusal, "a denied access cannot be written into the audit log");
         }
+        refusal
     }
 }
 

@@ -1,6 +1,9 @@
 //! `/{index}/files/{project}/{file}` and `….metadata`.
 
-use axum::{http::Method, response::Response};
+use axum::{
+    http::{Method, StatusCode},
+    response::Response,
+};
 use daypass_core::names::{FileName, ProjectName};
 
 use super::{Asking, unrecorded};
@@ -125,9 +128,22 @@ async fn send(asking: &Asking<'_>, named: &Named<'_>, content: Content) -> Resul
         Sent::Bytes(response) => response,
     };
     if request.method == Method::GET && !named.metadata {
-        let now = asking.shared.clock.now();
-        let event = audit::downloaded(now, request, asking.caller, &asking.index, named.project, &named.file);
-        asking.shared.store.record_soon(event).map_err(|error| unrecorded(&error))?;
+        record(asking, named, response.status() == StatusCode::PARTIAL_CONTENT)?;
     }
     Ok(Some(response))
+}
+
+/// Queues the download's row; a part's once a minute, since installers read a long wheel's directory in many small parts.
+fn record(asking: &Asking<'_>, named: &Named<'_>, part: bool) -> Result<(), Refusal> {
+    let Asking { shared, request, caller, index, .. } = asking;
+    let now = shared.clock.now();
+    let thing = (caller.token_sha256, format!("{index} {} {}", named.project, named.file));
+    if part && !shared.parts.is_news(now, &thing) {
+        return Ok(());
+    }
+    let event = audit::downloaded(now, request, caller, index, named.project, &named.file);
+    shared.store.record_soon(event).map_err(|error| {
+        shared.parts.forget(&thing);
+        unrecorded(&error)
+    })
 }

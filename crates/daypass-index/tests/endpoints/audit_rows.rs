@@ -80,3 +80,53 @@ async fn a_file_that_is_pulled_through_is_a_download_too() {
     world.get("/python/files/requests/requests-1.0-py3-none-any.whl").await;
     assert_eq!(of_kind(&world, AuditKind::FileDownloaded).await.len(), 2);
 }
+
+#[tokio::test]
+async fn a_denial_is_a_row_once_a_minute_and_blocks_nobody() {
+    let world = World::alone().await;
+    world.import(&Wheel::new("acme-hello", "1.0")).await;
+    let (acme, app) = (basic(&world.access_token("ci/acme")), basic(&world.access_token("ci/app")));
+    let ask = async |path: &str, credential: &str| {
+        world.send(Request::get(path).header("authorization", credential)).await.status
+    };
+    for _ in 0..3 {
+        for _ in 0..1000 {
+            assert_eq!(ask("/python/simple/other/", &acme).await, StatusCode::FORBIDDEN);
+        }
+        assert_eq!(ask(FILE, &app).await, StatusCode::OK);
+    }
+    assert_eq!(of_kind(&world, AuditKind::AccessDenied).await.len(), 1);
+    assert_eq!(of_kind(&world, AuditKind::FileDownloaded).await.len(), 3);
+    // Another project is news, and so is the same one a minute later.
+    assert_eq!(ask("/python/files/third/x.whl", &acme).await, StatusCode::FORBIDDEN);
+    world.advance(60);
+    assert_eq!(ask("/python/simple/other/", &acme).await, StatusCode::FORBIDDEN);
+    assert_eq!(of_kind(&world, AuditKind::AccessDenied).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_denial_that_cannot_be_written_is_a_denial() {
+    let world = World::alone().await;
+    let request = Request::get("/python/simple/other/").header("authorization", basic(&world.access_token("ci/acme")));
+    world.store.clone().close().await;
+    assert_eq!(world.send(request).await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn parts_of_a_file_are_one_row_a_minute_and_whole_files_one_each() {
+    let world = World::alone().await;
+    world.import(&Wheel::new("acme-hello", "1.0")).await;
+    let credential = basic(&world.access_token("ci/app"));
+    let request = || Request::get(FILE).header("authorization", &credential);
+    for first in 0..20 {
+        let part = world.send(request().header("range", format!("bytes={first}-50"))).await;
+        assert_eq!(part.status, StatusCode::PARTIAL_CONTENT);
+    }
+    assert_eq!(of_kind(&world, AuditKind::FileDownloaded).await.len(), 1);
+    world.advance(60);
+    world.send(request().header("range", "bytes=0-50")).await;
+    assert_eq!(of_kind(&world, AuditKind::FileDownloaded).await.len(), 2);
+    world.send(request()).await;
+    world.send(request()).await;
+    assert_eq!(of_kind(&world, AuditKind::FileDownloaded).await.len(), 4);
+}

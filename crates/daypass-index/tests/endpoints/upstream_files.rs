@@ -382,7 +382,7 @@ async fn nobody_waits_for_ever_behind_files_that_do_not_come() {
     upstream.set(|manner| manner.files = Trouble::Gate);
     let world = World::paced(&upstream, |pace| {
         pace.turn = Duration::from_millis(200);
-        pace.idle = Duration::from_secs(60);
+        pace.idle = Duration::from_mins(1);
     });
     let world = world.await;
     for version in 0..32 {
