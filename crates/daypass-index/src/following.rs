@@ -14,13 +14,17 @@ use std::{
 
 use arc_swap::ArcSwap;
 use daypass_core::{
-    Timestamp,
+    SignedDuration, Timestamp,
     clock::Clock,
     names::{IndexName, ProjectName},
 };
 use daypass_store::{Store, StoreError};
 
 use crate::options::Pace;
+
+/// For how long a revocation is remembered after its access token expired by itself. A clock that was wrong and is put
+/// right makes the token young again, and its row is read only once.
+const LONGER: SignedDuration = SignedDuration::from_hours(24);
 
 /// What the store said last.
 pub(crate) struct Following {
@@ -131,12 +135,13 @@ impl Following {
         let now = self.clock.now();
         let known = self.revoked.load();
         let is_new = |token_id: &str| !known.contains_key(token_id);
-        let live = rows.iter().filter(|row| row.revocation.expires_at > now);
+        let is_live = |expires_at: Timestamp| now.duration_since(expires_at) < LONGER;
+        let live = rows.iter().filter(|row| is_live(row.revocation.expires_at));
         let new: Vec<_> = live.filter(|row| is_new(&row.revocation.token_id)).collect();
         if !new.is_empty() {
-            // What has expired by itself needs no revocation any more.
+            // What has expired by itself long ago needs no revocation any more.
             let mut revoked: HashMap<Box<str>, Timestamp> =
-                known.iter().filter(|(_, until)| **until > now).map(|(id, until)| (id.clone(), *until)).collect();
+                known.iter().filter(|(_, until)| is_live(**until)).map(|(id, until)| (id.clone(), *until)).collect();
             revoked.extend(new.iter().map(|row| (row.revocation.token_id.as_str().into(), row.revocation.expires_at)));
             self.revoked.store(Arc::new(revoked));
         }

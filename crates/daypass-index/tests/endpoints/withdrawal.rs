@@ -42,6 +42,25 @@ async fn a_revocation_bites_within_five_seconds_and_only_where_it_should() {
 }
 
 #[tokio::test]
+async fn a_revoked_access_token_stays_closed_when_a_wrong_clock_is_put_right() {
+    let world = World::alone().await;
+    let revoked = world.access_token("ci/app");
+    let revocation = Revocation {
+        token_id: world.claims("ci/app")["jti"].as_str().unwrap().to_owned(),
+        expires_at: world.now() + daypass_core::SignedDuration::from_hours(1),
+    };
+    // The clock is hours ahead when the revocation is read, and when another one is read after it.
+    world.advance(7200);
+    for token_id in [revocation.token_id.clone(), "another".to_owned()] {
+        let event = AuditEvent::new(world.now(), AuditKind::TokenRevoked, Outcome::Success, "r");
+        world.store.revoke(Revocation { token_id, ..revocation.clone() }, event).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    world.advance(-7200);
+    assert_eq!(status(&world, &revoked).await, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
 async fn a_withdrawn_rule_bites_at_once() {
     let world = World::alone().await;
     let access_token = world.access_token("ci/app");
