@@ -9,7 +9,11 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::{Duration, SystemTime},
 };
+
+/// Younger files are not swept.
+const YOUNG: Duration = Duration::from_mins(1);
 
 /// A folder for scratch files.
 #[derive(Debug, Clone)]
@@ -26,15 +30,18 @@ impl Scratch {
     /// Creates the folder and sweeps what processes that are gone have left in it.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         fs::create_dir_all(path)?;
+        let run = getrandom::u64().map_err(io::Error::other)?;
+        let scratch = Self(Arc::new(Folder { path: path.to_owned(), next: AtomicU64::new(0), run }));
+        // The time by the clock that the others' times are by.
+        let now = scratch.create()?.file.metadata()?.modified()?;
         for entry in fs::read_dir(path)? {
             let entry = entry?;
-            if is_left_over(&entry) {
+            if is_left_over(&entry, now) {
                 // Somebody else may have swept it a moment ago.
                 let _ = fs::remove_file(entry.path());
             }
         }
-        let run = getrandom::u64().map_err(io::Error::other)?;
-        Ok(Self(Arc::new(Folder { path: path.to_owned(), next: AtomicU64::new(0), run })))
+        Ok(scratch)
     }
 
     pub(super) fn create(&self) -> io::Result<ScratchFile> {
@@ -50,7 +57,13 @@ impl Scratch {
 
 /// Whether nobody holds the file any more. Its writer holds a lock on it, which ends with the process however that ends;
 /// so `daypassd import` may run beside the server in the same folder, and neither sweeps the other's files.
-fn is_left_over(entry: &fs::DirEntry) -> bool {
+///
+/// One that was written to a moment ago may be about to be locked.
+fn is_left_over(entry: &fs::DirEntry, now: SystemTime) -> bool {
+    let written = entry.metadata().and_then(|metadata| metadata.modified());
+    if !written.is_ok_and(|written| now.duration_since(written).is_ok_and(|age| age >= YOUNG)) {
+        return false;
+    }
     File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
 }
 
