@@ -92,6 +92,9 @@ async fn pulled_through(
                     (Arrival::Stream(stream), Some(sha256)) => {
                         Content { blob: Blob::upstream(sha256), size: stream.size, bytes: Bytes::Coming(stream) }
                     }
+                    (Arrival::Kept(pin), Some(expected)) if pin.sha256 != expected => {
+                        return Err(Refusal::UpstreamWrong("the file is not what the page says"));
+                    }
                     (Arrival::Kept(pin), expected) => {
                         if expected.is_none() && !named.metadata {
                             // From now on the page gives the digest that was pinned.

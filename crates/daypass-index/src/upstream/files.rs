@@ -1,7 +1,7 @@
 //! Upstream's files: kept once verified, and served only if whole.
 //!
 //! A kept file is a blob under its digest and a *pin* beside the page: this file name is these bytes. For a file whose
-//! page gives no digest the pin is ours, taken from the first download, and binding from then on.
+//! page gives no digest the pin is ours, taken from the first download. A pin is binding from then on.
 //!
 //! Without a pin there is no kept file, whatever digest a page names: only a download from this upstream makes one.
 
@@ -92,6 +92,11 @@ impl Wish {
     fn key(&self) -> Box<str> {
         format!("{}/{}", self.project, self.name).into()
     }
+
+    /// Whether these may be the bytes.
+    fn fits(&self, pin: &Pin) -> bool {
+        self.sha256.is_none_or(|sha256| sha256 == pin.sha256) && self.size.is_none_or(|size| size == pin.size)
+    }
 }
 
 /// A wish come true, or coming.
@@ -113,7 +118,8 @@ pub(super) struct Inner {
     shelf: Shelf,
     /// Pins whose blob was seen whole.
     pins: Cache<Box<str>, Pin>,
-    coming: Mutex<HashMap<Box<str>, Arc<Download>>>,
+    /// By file and expected digest: a page may change meanwhile, and who expects other bytes must not join.
+    coming: Mutex<HashMap<(Box<str>, Option<Sha256>), Arc<Download>>>,
 }
 
 impl UpstreamFiles {
@@ -129,7 +135,9 @@ impl UpstreamFiles {
             return Ok(Found::Kept(pin));
         }
         let mut coming = self.0.coming.lock().unwrap_or_else(PoisonError::into_inner);
-        let download = coming.entry(wish.key()).or_insert_with(|| Download::begin(Arc::clone(&self.0), wish.clone()));
+        let download = coming
+            .entry((wish.key(), wish.sha256))
+            .or_insert_with(|| Download::begin(Arc::clone(&self.0), wish.clone()));
         Ok(Found::Coming(Arc::clone(download)))
     }
 
@@ -143,17 +151,13 @@ impl Inner {
     /// The pin of a file that is kept, whole, and what the page says it is.
     pub(super) async fn kept(&self, wish: &Wish) -> Result<Option<Pin>, UpstreamError> {
         let key = wish.key();
-        let fits = |pin: &Pin| {
-            wish.sha256.is_none_or(|sha256| sha256 == pin.sha256) && wish.size.is_none_or(|size| size == pin.size)
-        };
-        if let Some(pin) = self.pins.get(&key) {
-            return Ok(Some(pin).filter(fits));
+        if let Some(pin) = self.pins.get(&key).filter(|pin| wish.fits(pin)) {
+            return Ok(Some(pin));
         }
-        let Some(bytes) = there(self.files.get(&self.pin_key(wish)).await)? else { return Ok(None) };
-        let pin = serde_json::from_slice(&bytes).map_err(|error| unreadable(&error))?;
-        if !fits(&pin) {
+        let Some(pin) = self.pinned(wish).await? else {
+            self.pins.invalidate(&key);
             return Ok(None);
-        }
+        };
         let head = self.files.objects().head(&Blob::upstream(pin.sha256).key()).await;
         let Some(blob) = there(head.map_err(FileStoreError::from))? else { return Ok(None) };
         if blob.size != pin.size {
@@ -164,17 +168,45 @@ impl Inner {
         Ok(Some(pin))
     }
 
-    /// Remembers, durably, that a file is these bytes.
+    /// What a file was pinned to. A page that says otherwise is refused.
+    async fn pinned(&self, wish: &Wish) -> Result<Option<Pin>, UpstreamError> {
+        let Some(bytes) = there(self.files.get(&self.pin_key(wish)).await)? else { return Ok(None) };
+        let pin = serde_json::from_slice(&bytes).map_err(|error| unreadable(&error))?;
+        if wish.fits(&pin) { Ok(Some(pin)) } else { Err(self.changed(wish, &pin)) }
+    }
+
+    /// Remembers, durably, that a file is these bytes. Of two downloads that differ the first one counts.
     pub(super) async fn pin(&self, wish: &Wish, pin: Pin) -> Result<(), UpstreamError> {
+        let first = match self.pinned(wish).await? {
+            Some(first) => first,
+            None => self.pins.entry(wish.key()).or_insert(pin).into_value(),
+        };
+        if first != pin {
+            return Err(self.changed(wish, &first));
+        }
         let bytes = serde_json::to_vec(&pin).unwrap_or_default();
-        self.files.put(&self.pin_key(wish), bytes.into()).await.map_err(|_| UpstreamError::Disk)?;
+        if let Err(error) = self.files.put(&self.pin_key(wish), bytes.into()).await {
+            self.pins.invalidate(&wish.key());
+            return Err(unreadable(&error));
+        }
         self.pins.insert(wish.key(), pin);
         Ok(())
     }
 
+    fn changed(&self, wish: &Wish, pin: &Pin) -> UpstreamError {
+        let Wish { project, name, .. } = wish;
+        let object = self.pin_key(wish);
+        tracing::error!(
+            %project, file = %name, pinned = %pin.sha256, %object,
+            "upstream has other bytes than before under this file name; they are refused, because installers were told \
+             that they never change. If the new ones are right, delete this object from the file store"
+        );
+        UpstreamError::Wrong("the file is not the one that it had before under this name")
+    }
+
     /// Ends a download: the next who asks finds the file kept, or sends for it again.
     pub(super) fn came(&self, wish: &Wish) {
-        self.coming.lock().unwrap_or_else(PoisonError::into_inner).remove(&wish.key());
+        self.coming.lock().unwrap_or_else(PoisonError::into_inner).remove(&(wish.key(), wish.sha256));
     }
 
     fn pin_key(&self, wish: &Wish) -> object_store::path::Path {

@@ -392,3 +392,60 @@ async fn nobody_waits_for_ever_behind_files_that_do_not_come() {
     upstream.let_go();
     eventually(async || world.get(&file(32)).await.status == StatusCode::OK).await;
 }
+
+/// Lets upstream replace the file, and waits until its page here says so.
+async fn replace(upstream: &Upstream, world: &World, by: &Wheel) {
+    upstream.add_wheel(by);
+    world.advance(7200);
+    let digest = daypass_core::digest::Sha256::of(by.bytes()).to_string();
+    eventually(async || world.get_json("/python/simple/requests/").await.text().contains(&digest)).await;
+}
+
+#[tokio::test]
+async fn a_file_that_was_served_is_never_replaced() {
+    for wheel in wheels() {
+        let upstream = upstream(&wheel);
+        let world = World::before(&upstream).await;
+        assert_eq!(world.get(FILE).await.bytes(), &wheel.bytes());
+        replace(&upstream, &world, &wheel.clone().module("evil = True\n")).await;
+        let world = world.restarted().await;
+        for _ in 0..2 {
+            let answer = world.get(FILE).await;
+            assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
+            assert!(answer.phrase.contains("before"), "{}", answer.phrase);
+        }
+        // The twin: as soon as the page is itself again, so is the file.
+        replace(&upstream, &world, &wheel).await;
+        assert_eq!(world.get(FILE).await.bytes(), &wheel.bytes());
+        assert_eq!(upstream.hits(THEIRS), 1);
+    }
+}
+
+#[tokio::test]
+async fn who_expects_other_bytes_does_not_join_a_download() {
+    let wheel = Wheel::new("requests", "1.0").padding(2_000_000);
+    let other = wheel.clone().module("other = True\n");
+    let upstream = upstream(&wheel);
+    upstream.set(|manner| manner.files = Trouble::Gate);
+    let world = World::paced(&upstream, |pace| pace.idle = Duration::from_secs(10)).await;
+    let mut first = world.open(FILE).await;
+    first.next().await.unwrap().unwrap();
+    replace(&upstream, &world, &other).await;
+    let mut second = world.open(FILE).await;
+    let mut received = second.next().await.unwrap().unwrap().to_vec();
+    upstream.let_go();
+    let mut whole = true;
+    while let Some(next) = second.next().await {
+        match next {
+            Ok(bytes) => received.extend_from_slice(&bytes),
+            Err(_) => whole = false,
+        }
+    }
+    assert_eq!(upstream.hits(THEIRS), 2);
+    assert_eq!(received, other.bytes()[..received.len()]);
+    assert!(!whole || received.len() == other.bytes().len());
+    // Only one of them was kept.
+    eventually(async || world.get(FILE).await.status != StatusCode::SERVICE_UNAVAILABLE).await;
+    let kept = world.get(FILE).await;
+    assert!(kept.status == StatusCode::BAD_GATEWAY || kept.bytes() == &other.bytes(), "{}", kept.status);
+}
