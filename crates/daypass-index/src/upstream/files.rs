@@ -6,6 +6,7 @@
 //! Without a pin there is no kept file, whatever digest a page names: only a download from this upstream makes one.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -210,8 +211,14 @@ impl Inner {
     }
 
     fn pin_key(&self, wish: &Wish) -> object_store::path::Path {
-        self.shelf.key(["files", wish.project.as_str(), &wish.name])
+        self.shelf.key(["files", wish.project.as_str(), &object_name(&wish.name)])
     }
+}
+
+/// The last part of a pin's key. File systems take no longer one than 255 bytes, and `….metadata` may be longer; then it
+/// is a digest, with a mark that no file's name begins with.
+fn object_name(name: &str) -> Cow<'_, str> {
+    if name.len() <= 255 { name.into() } else { format!("-{}", Sha256::of(name)).into() }
 }
 
 /// What was read; `None` if it is certainly not there. A store that does not answer is no absence.

@@ -449,3 +449,24 @@ async fn who_expects_other_bytes_does_not_join_a_download() {
     let kept = world.get(FILE).await;
     assert!(kept.status == StatusCode::BAD_GATEWAY || kept.bytes() == &other.bytes(), "{}", kept.status);
 }
+
+#[tokio::test]
+async fn the_longest_names_have_metadata_too() {
+    let [wheel, _] = wheels();
+    for length in [246, 247, 255] {
+        let upstream = Upstream::start();
+        let name = format!("requests-1.{}-py3-none-any.whl", "0".repeat(length - 28));
+        let mut file = UpstreamFile::of(&wheel);
+        file.name.clone_from(&name);
+        upstream.add_file("requests", file);
+        let world = World::before(&upstream).await;
+        let path = format!("/python/files/requests/{name}");
+        assert_eq!((name.len(), world.get(&path).await.status), (length, StatusCode::OK));
+        for _ in 0..2 {
+            assert_eq!(world.get(&format!("{path}.metadata")).await.text(), wheel.metadata(), "{length}");
+        }
+        let world = world.restarted().await;
+        assert_eq!(world.get(&format!("{path}.metadata")).await.text(), wheel.metadata(), "{length}");
+        assert_eq!(upstream.hits(&format!("/files/requests/{name}.metadata")), 1);
+    }
+}
