@@ -112,6 +112,9 @@ pub(crate) enum Found {
 #[derive(Clone)]
 pub(crate) struct UpstreamFiles(Arc<Inner>);
 
+/// A file and the digest that it is to have: a page may change meanwhile, and who expects other bytes must not join.
+type Expected = (Box<str>, Option<Sha256>);
+
 pub(super) struct Inner {
     pub(super) client: Arc<UpstreamClient>,
     pub(super) files: FileStore,
@@ -119,8 +122,7 @@ pub(super) struct Inner {
     shelf: Shelf,
     /// Pins whose blob was seen whole.
     pins: Cache<Box<str>, Pin>,
-    /// By file and expected digest: a page may change meanwhile, and who expects other bytes must not join.
-    coming: Mutex<HashMap<(Box<str>, Option<Sha256>), Arc<Download>>>,
+    coming: Mutex<HashMap<Expected, Arc<Download>>>,
 }
 
 impl UpstreamFiles {
