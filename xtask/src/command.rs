@@ -174,7 +174,7 @@ impl Drop for Running {
 
 /// The shell's `kill` knows process groups, which the standard library does not.
 fn signal_group(signal: &str, group: u32) {
-    let script = r#"kill -s "$0" -"$1""#;
+    let script = r#"kill -s "$0" -- -"$1""#;
     let _gone = Command::new("sh")
         .args(["-c", script, signal, &group.to_string()])
         .stdout(Stdio::null())
