@@ -109,7 +109,7 @@ fn audit_lines_have_the_fields_of_the_design_on_the_server_and_through_the_api()
 
     let auditor = world.outside_token_of("76");
     let read = |home: &str, outside_token: &str| {
-        let mut daypass = world.in_job(world.daypass(), home, outside_token);
+        let mut daypass = world.in_job(World::daypass(), home, outside_token);
         daypass.args(["admin", "audit", "--since", "10m", "-o", "json"]).output().unwrap()
     };
     let output = read("auditor", &auditor);
@@ -132,7 +132,7 @@ fn the_command_signs_in_shows_and_forgets() {
     let world = World::start();
     let token_file = world.path("outside.jwt");
     std::fs::write(&token_file, world.outside_token()).unwrap();
-    let daypass = |arguments: &[&str]| world.clean(world.daypass(), "laptop").args(arguments).output().unwrap();
+    let daypass = |arguments: &[&str]| world.clean(World::daypass(), "laptop").args(arguments).output().unwrap();
     let output =
         daypass(&["login", &world.url(), "--identity", "ci/app", "--identity-token", token_file.to_str().unwrap()]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

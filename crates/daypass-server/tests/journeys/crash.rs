@@ -107,15 +107,12 @@ fn download_all(authority: &str, digests: &BTreeMap<String, String>, access_toke
         if seen.done.load(Ordering::SeqCst) {
             return;
         }
-        match download(authority, project, access_token) {
-            Some(found) => {
-                assert_eq!(&found, digest, "{project} arrived whole but wrong");
-                seen.whole_files.fetch_add(1, Ordering::SeqCst);
-            }
-            None => {
-                seen.broken.fetch_add(1, Ordering::SeqCst);
-                thread::sleep(Duration::from_millis(5));
-            }
+        if let Some(found) = download(authority, project, access_token) {
+            assert_eq!(&found, digest, "{project} arrived whole but wrong");
+            seen.whole_files.fetch_add(1, Ordering::SeqCst);
+        } else {
+            seen.broken.fetch_add(1, Ordering::SeqCst);
+            thread::sleep(Duration::from_millis(5));
         }
     }
 }

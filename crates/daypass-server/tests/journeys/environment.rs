@@ -179,7 +179,7 @@ fn a_server_whose_clock_is_ten_minutes_off_says_so_to_whoever_is_refused() {
         assert_eq!(answer.status, 400, "{offset}: {}", answer.everything());
         let advice = answer.json()["error_description"].as_str().unwrap().to_owned();
         assert!(advice.contains("clock") || advice.contains(word), "{offset}: {advice}");
-        let mut daypass = world.in_job(world.daypass(), "home", &outside_token);
+        let mut daypass = world.in_job(World::daypass(), "home", &outside_token);
         let said = fails_well(&daypass.arg("token").output().unwrap());
         assert!(said.contains("clock"), "{offset}: the hint names the clock: {said}");
     }
@@ -191,7 +191,7 @@ fn a_server_whose_clock_is_ten_minutes_off_says_so_to_whoever_is_refused() {
 fn a_client_whose_clock_is_ten_minutes_off_still_installs() {
     let (stage, world) = (Stage::find(), World::start());
     for (home, offset) in [("fast", "+10m"), ("slow", "-10m")] {
-        let mut daypass = world.in_job(world.daypass(), home, &world.outside_token());
+        let mut daypass = world.in_job(World::daypass(), home, &world.outside_token());
         daypass.env("LD_PRELOAD", stage.faketime()).env("FAKETIME", offset);
         let output = daypass.args(["token"]).output().unwrap();
         assert!(output.status.success(), "{offset}: {}", text(&output));
@@ -204,11 +204,11 @@ fn a_client_whose_clock_is_ten_minutes_off_still_installs() {
 fn without_a_network_the_cached_credential_is_handed_out_and_its_lack_is_explained() {
     let mut world = World::start();
     let outside_token = world.outside_token();
-    let first = world.in_job(world.daypass(), "home", &outside_token).arg("token").output().unwrap();
+    let first = world.in_job(World::daypass(), "home", &outside_token).arg("token").output().unwrap();
     assert!(first.status.success(), "{}", text(&first));
     world.kill();
     let helper = |home: &str| {
-        let mut daypass = world.in_job(world.daypass(), home, &outside_token);
+        let mut daypass = world.in_job(World::daypass(), home, &outside_token);
         daypass.args(["helper", "keyring", "get", &world.index_url()]).output().unwrap()
     };
     let cached = helper("home");
@@ -216,7 +216,7 @@ fn without_a_network_the_cached_credential_is_handed_out_and_its_lack_is_explain
     assert!(String::from_utf8(cached.stdout).unwrap().contains(access_token.trim()));
     let empty = helper("empty");
     assert!(!empty.status.success() && empty.stdout.is_empty());
-    fails_well(&world.in_job(world.daypass(), "empty", &outside_token).arg("token").output().unwrap());
+    fails_well(&world.in_job(World::daypass(), "empty", &outside_token).arg("token").output().unwrap());
 }
 
 #[test]

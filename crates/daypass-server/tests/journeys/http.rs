@@ -72,10 +72,10 @@ impl Request {
     /// Sends it to `authority` (`127.0.0.1:PORT`). An error is a broken connection or an answer that was cut off.
     pub(crate) fn send(&self, authority: &str) -> io::Result<Answer> {
         let mut stream = TcpStream::connect(authority)?;
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        stream.set_read_timeout(Some(Duration::from_mins(1)))?;
         let mut head = format!("{} {} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n", self.method, self.path);
         if !self.body.is_empty() {
-            head.push_str(&format!("content-length: {}\r\n", self.body.len()));
+            head.extend(["content-length: ", &self.body.len().to_string(), "\r\n"]);
         }
         let mut bytes = head.into_bytes();
         for (name, value) in &self.headers {

@@ -58,16 +58,16 @@ fn no_log_error_file_or_command_line_holds_a_token() {
     assert!(output.status.success(), "{}", text(&output));
     said.push(("uv".to_owned(), text(&output)));
 
-    let token = world.in_job(world.daypass(), "home", &outside_token).arg("token").output().unwrap();
+    let token = world.in_job(World::daypass(), "home", &outside_token).arg("token").output().unwrap();
     let access_token = String::from_utf8(token.stdout).unwrap().trim().to_owned();
     assert!(access_token.starts_with("eyJ"), "{}", String::from_utf8_lossy(&token.stderr));
     for arguments in [&["status"][..], &["status", "-o", "json"], &["login"], &["helper", "keyring", "get", "nonsense"]]
     {
-        let output = world.in_job(world.daypass(), "home", &outside_token).args(arguments).output().unwrap();
+        let output = world.in_job(World::daypass(), "home", &outside_token).args(arguments).output().unwrap();
         said.push((arguments.join(" "), text(&output)));
     }
     // Tokens in the wrong places: they come back nowhere.
-    let mut mistaken = world.clean(world.daypass(), "other");
+    let mut mistaken = world.clean(World::daypass(), "other");
     mistaken.env("DAYPASS_SERVER", &access_token).env("DAYPASS_IDENTITY", &outside_token);
     said.push(("mistaken".to_owned(), text(&mistaken.arg("token").output().unwrap())));
     let mut doubled = exchange_form(&outside_token).to_vec();
@@ -108,7 +108,7 @@ fn no_log_error_file_or_command_line_holds_a_token() {
 #[test]
 fn nothing_the_server_or_the_command_writes_is_open_to_others_under_umask_000() {
     let world = World::start();
-    let script = format!("umask 000; exec \"{}\" token", world.daypass().display());
+    let script = format!("umask 000; exec \"{}\" token", World::daypass().display());
     let mut shell = world.in_job("/bin/sh", "home", &world.outside_token());
     let output = shell.args(["-c", &script]).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

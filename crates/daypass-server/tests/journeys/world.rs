@@ -249,7 +249,7 @@ impl World {
     }
 
     /// The `daypass` that was built beside `daypassd`.
-    pub(crate) fn daypass(&self) -> PathBuf {
+    pub(crate) fn daypass() -> PathBuf {
         let path = Path::new(crate::server::DAYPASSD).with_file_name("daypass");
         assert!(path.exists(), "`daypass` is not built: run `cargo xtask test`");
         path
@@ -270,7 +270,8 @@ pub(crate) fn exchange_form(outside_token: &str) -> [(&'static str, &str); 3] {
 
 /// The lower-case hexadecimal SHA-256, as the audit log writes it.
 pub(crate) fn sha256(bytes: impl AsRef<[u8]>) -> String {
-    Sha256::digest(bytes.as_ref()).iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits = |byte: &u8| [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap());
+    Sha256::digest(bytes.as_ref()).iter().flat_map(digits).collect()
 }
 
 pub(crate) fn free_port() -> u16 {
