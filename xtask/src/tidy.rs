@@ -96,13 +96,14 @@ fn written_down(workspace: &Workspace) -> Result<Vec<String>> {
             breaches.push(format!("a registry's host or a path of this machine is written down: {line}"));
         }
     }
-    let unfinished = ["todo!(", "unimplemented!(", "#[ignore]", "pytest.mark.skip"];
+    // In two parts each, so that this list does not find itself.
+    let unfinished = [("todo", "!("), ("unimplemented", "!("), ("#[", "ignore]"), ("pytest.mark", ".skip")];
     let mut grep = Command::new("git");
     grep.current_dir(&workspace.root).args(["grep", "--line-number", "-I", "--fixed-strings"]);
-    for word in unfinished {
-        grep.args(["-e", word]);
+    for (begin, end) in unfinished {
+        grep.arg("-e").arg(format!("{begin}{end}"));
     }
-    let found = finish(grep.args(["--", "*.rs", "*.py", ":!xtask/src/tidy.rs"]))?;
+    let found = finish(grep.args(["--", "*.rs", "*.py"]))?;
     breaches.extend(found.stdout.lines().map(|line| format!("unfinished or skipped: {line}")));
     Ok(breaches)
 }
