@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     grant::{Action, Grant},
     names::{IdentityName, IndexName, ProjectName},
+    person::SessionId,
 };
 
 /// The `typ` of an access token's header (RFC 9068 §2.1): no other kind of JWT can be taken for one.
@@ -19,7 +20,7 @@ pub const ACCESS_TOKEN_USERNAME: &str = "_token";
 pub struct AccessTokenClaims {
     /// The server's public URL.
     pub iss: String,
-    /// The identity's immutable id.
+    /// The identity's or the person's immutable id.
     pub sub: String,
     /// The server's public URL: a single string, which every verifier understands.
     pub aud: String,
@@ -33,15 +34,70 @@ pub struct AccessTokenClaims {
     pub jti: String,
     /// The OAuth client that asked (RFC 8693 §4.3).
     pub client_id: String,
-    /// The identity's name.
-    pub identity: IdentityName,
-    /// Digest of the identity's rule when this was signed ([`crate::policy::Policy::rule_digest`]).
-    #[serde(default)]
-    pub rule: String,
+    /// Who holds it, and under which rule.
+    #[serde(flatten)]
+    pub holder: Holder,
     /// What its holder may do.
     pub grants: Vec<Grant>,
     /// On whose behalf: the outside subject (RFC 8693 §4.1).
     pub act: Actor,
+}
+
+/// Who holds an access token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Holder {
+    /// A workload that assumed an identity.
+    Identity {
+        /// The identity's name.
+        identity: IdentityName,
+        /// Digest of the identity's rule when this was signed ([`crate::policy::Policy::rule_digest`]).
+        #[serde(default)]
+        rule: String,
+    },
+    /// A person who signed in.
+    Person {
+        /// The session.
+        sid: SessionId,
+        /// The person, as people call them; only for the eye.
+        person: String,
+        /// Digests of the seats that the grants come from ([`crate::policy::Policy::rights_of`]).
+        seats: Vec<Box<str>>,
+    },
+}
+
+impl Holder {
+    /// The identity's name.
+    pub fn identity(&self) -> Option<&IdentityName> {
+        match self {
+            Self::Identity { identity, .. } => Some(identity),
+            Self::Person { .. } => None,
+        }
+    }
+
+    /// The session.
+    pub fn session(&self) -> Option<SessionId> {
+        match self {
+            Self::Identity { .. } => None,
+            Self::Person { sid, .. } => Some(*sid),
+        }
+    }
+
+    /// The person, for the eye.
+    pub fn person(&self) -> Option<&str> {
+        match self {
+            Self::Identity { .. } => None,
+            Self::Person { person, .. } => Some(person),
+        }
+    }
+
+    /// What to call the holder: the identity's name, or the person.
+    pub fn shown(&self) -> &str {
+        match self {
+            Self::Identity { identity, .. } => identity.as_str(),
+            Self::Person { person, .. } => person,
+        }
+    }
 }
 
 impl AccessTokenClaims {

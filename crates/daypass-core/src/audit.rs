@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    access_token::Actor,
+    access_token::{AccessTokenClaims, Actor},
     digest::Sha256,
     names::{FileName, IndexName, ProjectName},
+    person::SessionId,
 };
 
 /// One line of the audit log. It holds digests of tokens, never tokens.
@@ -22,6 +23,12 @@ pub struct AuditEvent {
     pub actor: Option<Actor>,
     /// The identity that was assumed or asked for, by name.
     pub identity: Option<String>,
+    /// The person, as people call them; only for the eye, `actor` is who it was.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub person: Option<String>,
+    /// The session this happened in.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub session: Option<SessionId>,
     /// Why it was refused, in words.
     pub reason: Option<String>,
     /// The request this belongs to; the same in the server's log and in the answer's `x-request-id`.
@@ -64,6 +71,8 @@ impl AuditEvent {
             outcome,
             actor: None,
             identity: None,
+            person: None,
+            session: None,
             reason: None,
             request_id: request_id.into(),
             token_sha256: None,
@@ -76,6 +85,14 @@ impl AuditEvent {
             source: None,
             user_agent: None,
         }
+    }
+
+    /// Says who held the access token that was used.
+    pub fn set_holder(&mut self, claims: &AccessTokenClaims) {
+        self.actor = Some(claims.act.clone());
+        self.identity = claims.holder.identity().map(ToString::to_string);
+        self.person = claims.holder.person().map(ToOwned::to_owned);
+        self.session = claims.holder.session();
     }
 }
 
@@ -106,6 +123,45 @@ pub enum AuditKind {
     /// The policy was read, at start or because it changed.
     #[serde(rename = "policy.loaded")]
     PolicyLoaded,
+    /// Somebody who signed in, or tried to, was refused.
+    #[serde(rename = "sign_in.refused")]
+    SignInRefused,
+    /// A person signed in: a session began.
+    #[serde(rename = "session.created")]
+    SessionCreated,
+    /// A session got a new access token for its refresh token.
+    #[serde(rename = "session.refreshed")]
+    SessionRefreshed,
+    /// A refresh, a code or a device code was refused.
+    #[serde(rename = "session.refused")]
+    SessionRefused,
+    /// A spent refresh token or code came again: the session was ended (RFC 9700 §4.14.2).
+    #[serde(rename = "session.reused")]
+    SessionReused,
+    /// A session was ended: signed out, or by an administrator.
+    #[serde(rename = "session.ended")]
+    SessionEnded,
+    /// A person allowed a device to sign in (RFC 8628 §3.3).
+    #[serde(rename = "device.approved")]
+    DeviceApproved,
+    /// A person denied a device.
+    #[serde(rename = "device.denied")]
+    DeviceDenied,
+    /// A person was shut out.
+    #[serde(rename = "person.disabled")]
+    PersonDisabled,
+    /// A person who was shut out may come again.
+    #[serde(rename = "person.enabled")]
+    PersonEnabled,
+    /// A built-in account was made.
+    #[serde(rename = "account.created")]
+    AccountCreated,
+    /// An invite link was made for a built-in account.
+    #[serde(rename = "account.invited")]
+    AccountInvited,
+    /// A built-in account got another role or another credential.
+    #[serde(rename = "account.changed")]
+    AccountChanged,
 }
 
 impl AuditKind {
@@ -120,6 +176,19 @@ impl AuditKind {
             Self::FileImported => "file.imported",
             Self::KeyCreated => "key.created",
             Self::PolicyLoaded => "policy.loaded",
+            Self::SignInRefused => "sign_in.refused",
+            Self::SessionCreated => "session.created",
+            Self::SessionRefreshed => "session.refreshed",
+            Self::SessionRefused => "session.refused",
+            Self::SessionReused => "session.reused",
+            Self::SessionEnded => "session.ended",
+            Self::DeviceApproved => "device.approved",
+            Self::DeviceDenied => "device.denied",
+            Self::PersonDisabled => "person.disabled",
+            Self::PersonEnabled => "person.enabled",
+            Self::AccountCreated => "account.created",
+            Self::AccountInvited => "account.invited",
+            Self::AccountChanged => "account.changed",
         }
     }
 }

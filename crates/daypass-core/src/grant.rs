@@ -114,12 +114,58 @@ impl<'de> Deserialize<'de> for ProjectPattern {
     }
 }
 
+/// Which index a grant is about.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum GrantedIndex {
+    /// Every index of this server, written `*`.
+    Every,
+    /// One index.
+    One(IndexName),
+}
+
+impl GrantedIndex {
+    /// Whether `index` is meant.
+    pub fn is(&self, index: &IndexName) -> bool {
+        match self {
+            Self::Every => true,
+            Self::One(one) => one == index,
+        }
+    }
+
+    /// As it is written.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Every => "*",
+            Self::One(one) => one.as_str(),
+        }
+    }
+}
+
+impl From<IndexName> for GrantedIndex {
+    fn from(index: IndexName) -> Self {
+        Self::One(index)
+    }
+}
+
+impl Serialize for GrantedIndex {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for GrantedIndex {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == "*" { Ok(Self::Every) } else { text.parse().map(Self::One).map_err(de::Error::custom) }
+    }
+}
+
 /// One permission: these actions, on these projects of this index.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Grant {
-    /// The index.
-    pub index: IndexName,
+    /// The index, or every index.
+    pub index: GrantedIndex,
     /// Any of these projects.
     pub projects: Vec<ProjectPattern>,
     /// Any of these actions.
@@ -134,7 +180,7 @@ impl Grant {
 
     /// Whether this grant lets its holder do `action` on `index` at all, whatever the project.
     pub fn allows_on_index(&self, index: &IndexName, action: Action) -> bool {
-        self.index == *index && self.actions.contains(&action)
+        self.index.is(index) && self.actions.contains(&action)
     }
 }
 
@@ -185,7 +231,7 @@ mod tests {
     #[test]
     fn a_grant_is_for_its_index_projects_and_actions_only() {
         let grant = Grant {
-            index: "python".parse().unwrap(),
+            index: GrantedIndex::One("python".parse().unwrap()),
             projects: vec!["acme-*".parse().unwrap()],
             actions: vec![Action::Pull],
         };
@@ -195,5 +241,8 @@ mod tests {
         assert!(!grant.allows(&python, &theirs, Action::Pull));
         assert!(!grant.allows(&other, &ours, Action::Pull));
         assert!(!grant.allows(&python, &ours, Action::Push));
+        let everywhere = Grant { index: GrantedIndex::Every, ..grant };
+        assert!(everywhere.allows(&other, &ours, Action::Pull));
+        assert!(!everywhere.allows(&other, &ours, Action::Push));
     }
 }

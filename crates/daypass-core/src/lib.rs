@@ -17,7 +17,13 @@
 //! | [`grant`] | what may be done, on which index and projects |
 //! | [`identity`] | a named rule: which claims may become which grants |
 //! | [`issuer`] | who outside is trusted, and with which keys |
-//! | [`policy`] | the policy file: issuers and identities as data |
+//! | [`person`] | people, and what a sign-in leaves |
+//! | [`provider`] | where people come from |
+//! | [`client`] | OAuth clients, and where a code may be sent |
+//! | [`role`] | bundles of actions, and who has them |
+//! | [`session`] | how long a session lasts; what a refresh token that comes back means |
+//! | [`opaque`] | how the opaque secrets that we make look |
+//! | [`policy`] | the policy file: issuers, identities, providers, clients and roles as data |
 //! | [`decide`] | claims + identities → permit or refusal |
 //! | [`access_token`] | the claims of the tokens that daypass signs (RFC 9068) |
 //! | [`audit`] | what happened, as an auditor reads it |
@@ -25,6 +31,7 @@
 pub mod access_token;
 pub mod audit;
 pub mod claims;
+pub mod client;
 pub mod clock;
 pub mod decide;
 pub mod digest;
@@ -32,9 +39,14 @@ pub mod grant;
 pub mod identity;
 pub mod issuer;
 pub mod names;
+pub mod opaque;
+pub mod person;
 pub mod policy;
+pub mod provider;
 pub mod public_url;
 pub mod request;
+pub mod role;
 pub mod secret;
+pub mod session;
 
 pub use jiff::{SignedDuration, Timestamp};

@@ -97,14 +97,31 @@ name_type!(
     label
 );
 name_type!(
+    /// The name of a provider: where people come from. One segment of `/oauth/callback/{provider}`.
+    ProviderName,
+    provider_name
+);
+name_type!(
+    /// The name of a built-in account. It is never given to anybody else.
+    AccountName,
+    account_name
+);
+name_type!(
+    /// The `client_id` of a registered OAuth client (RFC 6749 §2.2).
+    ClientId,
+    client_id
+);
+name_type!(
     /// The name of an identity; may be structured by slashes: `ci/app`.
     IdentityName,
     identity_name
 );
 
 /// First path segments that the server keeps for itself, so no index can be called so.
-pub const RESERVED_INDEX_NAMES: [&str; 10] =
-    ["api", "console", "device", "healthz", "legacy", "metrics", "oauth", "readyz", "registry", "simple"];
+pub const RESERVED_INDEX_NAMES: [&str; 12] = [
+    "api", "assets", "console", "device", "healthz", "invite", "legacy", "metrics", "oauth", "readyz", "registry",
+    "simple",
+];
 
 fn index_name(text: &str) -> Result<String, InvalidName> {
     let refuse = |rule| Err(InvalidName::new("index name", text, rule));
@@ -150,11 +167,34 @@ fn file_name(text: &str) -> Result<String, InvalidName> {
 }
 
 fn label(text: &str) -> Result<String, InvalidName> {
+    plain_label("issuer name", text)
+}
+
+fn provider_name(text: &str) -> Result<String, InvalidName> {
+    plain_label("provider name", text)
+}
+
+fn client_id(text: &str) -> Result<String, InvalidName> {
+    plain_label("client_id", text)
+}
+
+/// Lower case only, so that no two accounts look alike.
+fn account_name(text: &str) -> Result<String, InvalidName> {
+    let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
+    let starts_well = text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    if text.len() > 64 || !starts_well || !text.bytes().all(good) {
+        let rule = "use 1 to 64 lower-case ASCII letters, digits and `-_.`, beginning with a letter or a digit";
+        return Err(InvalidName::new("account name", text, rule));
+    }
+    Ok(text.to_owned())
+}
+
+fn plain_label(kind: &'static str, text: &str) -> Result<String, InvalidName> {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let starts_well = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
     if text.len() > 64 || !starts_well || !text.bytes().all(good) {
         let rule = "use 1 to 64 ASCII letters, digits and `-_.`, beginning with a letter or a digit";
-        return Err(InvalidName::new("issuer name", text, rule));
+        return Err(InvalidName::new(kind, text, rule));
     }
     Ok(text.to_owned())
 }

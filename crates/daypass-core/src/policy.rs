@@ -12,25 +12,47 @@
 //! claims = { repository_id = "74", ref = "refs/heads/main" }
 //! grants = [ { index = "python", projects = ["*"], actions = ["pull"] } ]
 //! ttl = "1h"
+//!
+//! [[provider]]                             # where people come from
+//! name = "corp"
+//! url = "https://login.example.com"
+//! client_id = "daypass"
+//! client_secret = { file = "corp.secret" }
+//!
+//! [[role]]
+//! role = "reader"
+//! index = "python"
+//! groups = ["corp/engineering"]
 //! ```
 //!
 //! Unknown keys are errors: a misspelt rule must not silently be no rule.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
-use serde::Deserialize;
 use serde_json::json;
-use url::Url;
 
 use crate::{
-    access_token::AccessTokenClaims,
+    access_token::{AccessTokenClaims, Holder},
+    client::Client,
     clock::Ttl,
     digest::Sha256,
     grant::Grant,
     identity::{ClaimRule, Identity},
-    issuer::{KeySource, TrustedIssuer},
-    names::{IdentityName, IssuerName},
+    issuer::TrustedIssuer,
+    names::{ClientId, IdentityName, IssuerName, ProviderName},
+    provider::Provider,
+    role::Binding,
 };
+pub use invalid::InvalidPolicy;
+pub use seats::{Membership, Rights};
+
+mod invalid;
+mod people;
+mod seats;
+mod written;
 
 /// The longest life an access token may be given: it is a day's pass, not a password.
 pub const LONGEST_TTL: Ttl = Ttl::from_secs(24 * 3600);
@@ -38,91 +60,24 @@ pub const LONGEST_TTL: Ttl = Ttl::from_secs(24 * 3600);
 /// The life of an access token where the policy says nothing.
 pub const DEFAULT_TTL: Ttl = Ttl::from_secs(3600);
 
-/// Issuers and identities, checked and ready to decide by.
+/// Issuers, identities, providers, clients and roles, checked and ready to decide by.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Policy {
     issuers: Vec<TrustedIssuer>,
     identities: Vec<Identity>,
-}
-
-/// What is wrong with a policy file, in one sentence.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum InvalidPolicy {
-    /// Not TOML, an unknown key, a value of the wrong kind.
-    #[error("{0}")]
-    Syntax(String),
-    /// Two things of the same kind have one name.
-    #[error("{kind} `{name}` is defined twice")]
-    Twice {
-        /// `issuer` or `identity`.
-        kind: &'static str,
-        /// The name.
-        name: String,
-    },
-    /// Two issuers have one URL: a token could not say whose rules it falls under.
-    #[error("issuers `{first}` and `{second}` have the same URL")]
-    SameUrl {
-        /// One.
-        first: IssuerName,
-        /// The other.
-        second: IssuerName,
-    },
-    /// An issuer's URL cannot be an `iss`.
-    #[error(
-        "issuer `{issuer}`: `{url}` is not a URL such as `https://ci.example.com`, without query, fragment or user name"
-    )]
-    IssuerUrl {
-        /// The issuer.
-        issuer: IssuerName,
-        /// What was written.
-        url: String,
-    },
-    /// An issuer says both or neither of `discovery` and `jwks`.
-    #[error("issuer `{0}`: `keys` must be `{{ discovery = true }}` or `{{ jwks = \"FILE\" }}`")]
-    Keys(IssuerName),
-    /// An identity names an issuer that is not there.
-    #[error("identity `{identity}` names the issuer `{issuer}`, which is not defined")]
-    NoSuchIssuer {
-        /// The identity.
-        identity: IdentityName,
-        /// What it names.
-        issuer: IssuerName,
-    },
-    /// An identity without claims would let in everybody its issuer vouches for.
-    #[error("identity `{0}` has no `claims`: it would match every token of its issuer")]
-    NoClaims(IdentityName),
-    /// The only claims are ones that all tokens of the issuer share.
-    #[error("identity `{0}` pins only `iss` or `aud`, which all tokens of its issuer share")]
-    NothingPinned(IdentityName),
-    /// A claim rule that this version does not know.
-    #[error("identity `{identity}`: claim `{claim}` must be a string, matched exactly")]
-    ClaimRule {
-        /// The identity.
-        identity: IdentityName,
-        /// The claim.
-        claim: String,
-    },
-    /// An identity that grants nothing.
-    #[error("identity `{0}` has no `grants`")]
-    NoGrants(IdentityName),
-    /// A grant without projects or without actions.
-    #[error("identity `{0}`: a grant needs at least one project and one action")]
-    EmptyGrant(IdentityName),
-    /// Too long a life.
-    #[error("identity `{0}`: `ttl` is longer than 24 hours")]
-    TtlTooLong(IdentityName),
+    providers: Vec<Provider>,
+    clients: Vec<Client>,
+    bindings: Vec<Binding>,
+    /// What each seat of the bindings grants, by the seat's digest.
+    seats: Arc<HashMap<Box<str>, Grant>>,
 }
 
 impl Policy {
     /// Reads one policy file's text.
     pub fn parse(text: &str) -> Result<Self, InvalidPolicy> {
-        let written: Written =
+        let written: written::Written =
             toml::from_str(text).map_err(|error| InvalidPolicy::Syntax(error.to_string().trim_end().to_owned()))?;
-        let policy = Self {
-            issuers: written.issuer.into_iter().map(WrittenIssuer::check).collect::<Result<_, _>>()?,
-            identities: written.identity.into_iter().map(WrittenIdentity::check).collect::<Result<_, _>>()?,
-        };
-        Ok(policy)
+        written.check()
     }
 
     /// Several files as one policy: names must be unique over all, and every named issuer must be there.
@@ -131,9 +86,32 @@ impl Policy {
         for part in parts {
             all.issuers.extend(part.issuers);
             all.identities.extend(part.identities);
+            all.providers.extend(part.providers);
+            all.clients.extend(part.clients);
+            all.bindings.extend(part.bindings);
         }
         all.check_together()?;
+        all.check_people()?;
+        all.bind_identities()?;
+        all.seats = Arc::new(all.all_seats());
         Ok(all)
+    }
+
+    /// Gives identities what roles bind to them.
+    fn bind_identities(&mut self) -> Result<(), InvalidPolicy> {
+        for binding in &self.bindings {
+            for name in &binding.identities {
+                let Some(identity) = self.identities.iter_mut().find(|identity| identity.name == *name) else {
+                    let reason = "it is bound to a role and not defined".to_owned();
+                    return Err(InvalidPolicy::Makes { kind: "identity", name: name.to_string(), reason });
+                };
+                identity.grants.push(binding.grant.clone());
+            }
+        }
+        match self.identities.iter().find(|identity| identity.grants.is_empty()) {
+            Some(identity) => Err(InvalidPolicy::NoGrants(identity.name.clone())),
+            None => Ok(()),
+        }
     }
 
     fn check_together(&self) -> Result<(), InvalidPolicy> {
@@ -170,15 +148,49 @@ impl Policy {
         &self.identities
     }
 
+    /// All providers.
+    pub fn providers(&self) -> &[Provider] {
+        &self.providers
+    }
+
+    /// The provider of that name.
+    pub fn provider(&self, name: &ProviderName) -> Option<&Provider> {
+        self.providers.iter().find(|provider| provider.name == *name)
+    }
+
+    /// The OAuth clients that are registered; the command line is not among them.
+    pub fn clients(&self) -> &[Client] {
+        &self.clients
+    }
+
+    /// The OAuth client of that id; the command line is one.
+    pub fn client(&self, id: &ClientId) -> Option<Client> {
+        let registered = self.clients.iter().find(|client| client.id == *id).cloned();
+        registered.or_else(|| Client::command_line().ok().filter(|client| client.id == *id))
+    }
+
+    /// The roles, where they hold, and who has them.
+    pub fn bindings(&self) -> &[Binding] {
+        &self.bindings
+    }
+
+    /// What the holder of an access token is granted now. `None`: whatever it was signed for is withdrawn.
+    pub fn current_grants(&self, claims: &AccessTokenClaims) -> Option<Vec<Grant>> {
+        match &claims.holder {
+            Holder::Identity { identity, rule } => Some(self.identity_of(claims, identity, rule)?.grants.clone()),
+            Holder::Person { seats, .. } => self.grants_of_seats(seats),
+        }
+    }
+
     /// The identity that an access token was signed for, if it is still what it was then.
     ///
     /// A rule that was withdrawn, or changed in any part, makes another identity of it: its tokens are worth nothing
     /// from then on. Its grants are the caller's to compare.
-    pub fn identity_of(&self, claims: &AccessTokenClaims) -> Option<&Identity> {
-        let identity = self.identities.iter().find(|identity| identity.name == claims.identity)?;
+    fn identity_of(&self, claims: &AccessTokenClaims, name: &IdentityName, rule: &str) -> Option<&Identity> {
+        let identity = self.identities.iter().find(|identity| identity.name == *name)?;
         let same = identity.id.to_string() == claims.sub
             && self.issuer(&identity.issuer).is_some_and(|issuer| *issuer.url == *claims.act.iss)
-            && self.rule_digest(identity) == claims.rule;
+            && self.rule_digest(identity) == rule;
         same.then_some(identity)
     }
 
@@ -199,110 +211,10 @@ impl Policy {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    #[serde(default)]
-    issuer: Vec<WrittenIssuer>,
-    #[serde(default)]
-    identity: Vec<WrittenIdentity>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenIssuer {
-    name: IssuerName,
-    url: String,
-    keys: WrittenKeys,
-    #[serde(default)]
-    audiences: Vec<Box<str>>,
-    #[serde(default)]
-    allow_private_network: bool,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenKeys {
-    #[serde(default)]
-    discovery: bool,
-    jwks: Option<Box<str>>,
-}
-
-impl WrittenIssuer {
-    fn check(self) -> Result<TrustedIssuer, InvalidPolicy> {
-        let sane = Url::parse(&self.url).is_ok_and(|url| {
-            matches!(url.scheme(), "https" | "http")
-                && url.host().is_some()
-                && url.query().is_none()
-                && url.fragment().is_none()
-                && url.username().is_empty()
-                && url.password().is_none()
-        });
-        if !sane {
-            return Err(InvalidPolicy::IssuerUrl { issuer: self.name, url: self.url });
-        }
-        let keys = match (self.keys.discovery, self.keys.jwks) {
-            (true, None) => KeySource::Discovery,
-            (false, Some(file)) => KeySource::JwksFile(file),
-            _ => return Err(InvalidPolicy::Keys(self.name)),
-        };
-        Ok(TrustedIssuer {
-            name: self.name,
-            url: self.url.into(),
-            keys,
-            audiences: self.audiences,
-            allow_private_network: self.allow_private_network,
-        })
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenIdentity {
-    name: IdentityName,
-    issuer: IssuerName,
-    #[serde(default)]
-    claims: BTreeMap<String, toml::Value>,
-    #[serde(default)]
-    grants: Vec<Grant>,
-    ttl: Option<Ttl>,
-}
-
-impl WrittenIdentity {
-    fn check(self) -> Result<Identity, InvalidPolicy> {
-        let name = self.name;
-        if self.claims.is_empty() {
-            return Err(InvalidPolicy::NoClaims(name));
-        }
-        if self.claims.keys().all(|claim| matches!(claim.as_str(), "iss" | "aud")) {
-            return Err(InvalidPolicy::NothingPinned(name));
-        }
-        if self.grants.is_empty() {
-            return Err(InvalidPolicy::NoGrants(name));
-        }
-        if self.grants.iter().any(|grant| grant.projects.is_empty() || grant.actions.is_empty()) {
-            return Err(InvalidPolicy::EmptyGrant(name));
-        }
-        let ttl = self.ttl.unwrap_or(DEFAULT_TTL);
-        if ttl > LONGEST_TTL {
-            return Err(InvalidPolicy::TtlTooLong(name));
-        }
-        let mut rules = BTreeMap::new();
-        for (claim, value) in self.claims {
-            let toml::Value::String(expected) = value else {
-                return Err(InvalidPolicy::ClaimRule { identity: name, claim });
-            };
-            rules.insert(claim.into(), ClaimRule::Exact(expected.into()));
-        }
-        let id = Identity::id_of(&name);
-        Ok(Identity { id, name, issuer: self.issuer, rules, grants: self.grants, ttl })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access_token::Actor;
+    use crate::{access_token::Actor, issuer::KeySource};
 
     const GOOD: &str = r#"
         [[issuer]]
@@ -374,14 +286,13 @@ mod tests {
             nbf: 0,
             jti: String::new(),
             client_id: String::new(),
-            identity: identity.name.clone(),
-            rule: policy.rule_digest(identity),
+            holder: Holder::Identity { identity: identity.name.clone(), rule: policy.rule_digest(identity) },
             grants: Vec::new(),
             act: Actor { iss: "https://ci.example.com".to_owned(), sub: String::new() },
         };
-        assert_eq!(policy.identity_of(&claims), Some(identity));
+        assert_eq!(policy.current_grants(&claims).as_ref(), Some(&identity.grants));
         let longer = GOOD.replace("15m", "30m").replace("\"pull\"", "\"pull\", \"push\"");
-        assert!(load(&longer).unwrap().identity_of(&claims).is_some(), "grants and life are compared elsewhere");
+        assert!(load(&longer).unwrap().current_grants(&claims).is_some(), "grants and life are compared elsewhere");
         for (from, to) in [
             ("\"74\"", "\"75\""),
             ("ref =", "head_ref ="),
@@ -389,7 +300,7 @@ mod tests {
             ("https://ci.example.com", "https://other.example.com"),
             ("ci/app", "ci/app2"),
         ] {
-            assert!(load(&GOOD.replace(from, to)).unwrap().identity_of(&claims).is_none(), "{from} -> {to}");
+            assert!(load(&GOOD.replace(from, to)).unwrap().current_grants(&claims).is_none(), "{from} -> {to}");
         }
     }
 

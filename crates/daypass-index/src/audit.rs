@@ -55,16 +55,16 @@ fn event(now: Timestamp, kind: AuditKind, outcome: Outcome, request: &Parts, cal
         let text = String::from_utf8_lossy(value.as_bytes());
         text.chars().take(LONGEST_USER_AGENT).collect()
     });
-    AuditEvent {
-        actor: Some(caller.claims.act.clone()),
-        identity: Some(caller.claims.identity.to_string()),
+    let mut event = AuditEvent {
         token_sha256: Some(caller.token_sha256),
         token_id: Some(caller.claims.jti.clone()),
         expires_at: Timestamp::from_second(caller.claims.exp).ok(),
         source: Some(context.peer.to_string()),
         user_agent,
         ..AuditEvent::new(now, kind, outcome, context.id.to_string())
-    }
+    };
+    event.set_holder(&caller.claims);
+    event
 }
 
 /// What the server put into the request's extensions.

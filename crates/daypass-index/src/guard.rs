@@ -54,7 +54,7 @@ pub(crate) struct Caller {
     pub claims: AccessTokenClaims,
     /// The digest of the access token.
     pub token_sha256: Sha256,
-    /// What its identity is granted now.
+    /// What its holder is granted now.
     current: Vec<Grant>,
     /// The keys it was verified with.
     keys: Arc<KeySet>,
@@ -118,14 +118,13 @@ impl Guard {
                 _ => Unauthenticated::NotOurs,
             }
         })?;
-        let identity = policy.identity_of(&claims).ok_or(Unauthenticated::Withdrawn)?;
-        let current = identity.grants.clone();
+        let current = policy.current_grants(&claims).ok_or(Unauthenticated::Withdrawn)?;
         Ok(Caller { token_sha256: Sha256::of(access_token.expose()), claims, current, keys, policy })
     }
 }
 
 impl Caller {
-    /// Whether it may pull `project` of `index`: the access token says so, and its identity still may.
+    /// Whether it may pull `project` of `index`: the access token says so, and its holder still may.
     pub(crate) fn may_pull(&self, index: &IndexName, project: &ProjectName) -> bool {
         self.claims.allows(index, project, Action::Pull)
             && self.current.iter().any(|grant| grant.allows(index, project, Action::Pull))

@@ -87,8 +87,7 @@ async fn authorize(parts: &Parts, caller: &Caller, headers: &HeaderMap) -> Resul
     if !is_administrator(parts, &claims) {
         let reason = "reading the audit log needs a grant with the action `admin`";
         let mut event = caller.event(parts.clock.now(), AuditKind::AccessDenied, Outcome::Refused);
-        event.actor = Some(claims.act);
-        event.identity = Some(claims.identity.to_string());
+        event.set_holder(&claims);
         event.reason = Some(reason.to_owned());
         event.token_sha256 = Some(Sha256::of(raw));
         // Nothing was shown, so nothing hangs on this row: a full queue may drop it.
@@ -102,13 +101,12 @@ async fn authorize(parts: &Parts, caller: &Caller, headers: &HeaderMap) -> Resul
     Ok(())
 }
 
-/// Both the token and the identity as it is now must have the action: a withdrawn rule bites at once.
+/// Both the token and its holder as he stands now must have the action: a withdrawn rule bites at once.
 fn is_administrator(parts: &Parts, claims: &AccessTokenClaims) -> bool {
-    let trust = parts.trust.in_force();
-    let identity = trust.policy.identity_of(claims);
+    let current = parts.trust.in_force().policy.current_grants(claims);
     let admin =
         |grants: &[daypass_core::grant::Grant]| grants.iter().any(|grant| grant.actions.contains(&Action::Admin));
-    admin(&claims.grants) && identity.is_some_and(|identity| admin(&identity.grants))
+    admin(&claims.grants) && current.is_some_and(|current| admin(&current))
 }
 
 fn unauthorized() -> Response {

@@ -2,7 +2,7 @@
 
 use daypass_core::{
     SignedDuration, Timestamp,
-    access_token::{AccessTokenClaims, Actor},
+    access_token::{AccessTokenClaims, Actor, Holder},
     audit::{AuditEvent, AuditKind, Outcome},
     decide::{Ask, Denied, Permit, decide},
     digest::Sha256,
@@ -223,8 +223,7 @@ async fn hand_out(
         nbf: issued_at,
         jti: Uuid::new_v4().simple().to_string(),
         client_id: wanted.client_id.to_owned(),
-        identity: permit.identity,
-        rule: permit.rule,
+        holder: Holder::Identity { identity: permit.identity, rule: permit.rule },
         grants: permit.grants,
         act: actor.clone(),
     };

@@ -53,8 +53,7 @@ async fn revoke(parts: &Parts, caller: &Caller, raw: &str) -> Response {
     }
     let Ok(expires_at) = Timestamp::from_second(claims.exp) else { return done() };
     let mut event = caller.event(now, AuditKind::TokenRevoked, Outcome::Success);
-    event.actor = Some(claims.act);
-    event.identity = Some(claims.identity.to_string());
+    event.set_holder(&claims);
     event.token_sha256 = Some(Sha256::of(raw));
     event.token_id = Some(claims.jti.clone());
     let revocation = Revocation { token_id: claims.jti.clone(), expires_at };

@@ -49,7 +49,7 @@ impl Door {
 async fn ours_is_accepted() {
     let door = Door::open().await;
     let claims = door.verify(&door.forge().build()).unwrap();
-    assert_eq!((claims.identity.as_str(), &*claims.jti, claims.grants.len()), ("ci/app", "0001", 1));
+    assert_eq!((claims.holder.shown(), &*claims.jti, claims.grants.len()), ("ci/app", "0001", 1));
     door.verify(&door.forge().header("typ", "application/at+jwt").build()).unwrap();
 }
 
