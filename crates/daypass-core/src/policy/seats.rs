@@ -74,11 +74,11 @@ impl Policy {
     /// What seats grant now; `None` when none of them is left.
     pub(super) fn grants_of_seats(&self, seats: &[Box<str>]) -> Option<Vec<Grant>> {
         let roles = [Role::Reader, Role::Publisher, Role::Admin];
-        let grant = |seat: &Box<str>| {
-            let of_account = || roles.into_iter().find(|role| account_seat(*role) == *seat).map(everywhere);
+        let grant = |seat: &str| {
+            let of_account = || roles.into_iter().find(|role| *account_seat(*role) == *seat).map(everywhere);
             self.seats.get(seat).cloned().or_else(of_account)
         };
-        let grants: Vec<Grant> = seats.iter().filter_map(grant).collect();
+        let grants: Vec<Grant> = seats.iter().filter_map(|seat| grant(seat)).collect();
         (!grants.is_empty()).then_some(grants)
     }
 
