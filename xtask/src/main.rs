@@ -1,7 +1,7 @@
 //! The project's own commands: `cargo xtask build`, `demo`, `test` and `bench`.
 //!
 //! Nothing of the product is here. What these commands need beyond Rust and Python they install by themselves, into
-//! `tools/` under cargo's target folder or, for PostgreSQL and the load tools, from the system's packages.
+//! `tools/` under cargo's target folder or, for PostgreSQL, Node, Chromium and the load tools, from the system's packages.
 
 mod bench;
 mod build;

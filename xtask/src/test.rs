@@ -2,6 +2,7 @@
 //!
 //! A part that fails does not keep the others from running, except the build, on which the rest stands.
 
+mod people;
 mod python;
 mod stage;
 
@@ -46,7 +47,7 @@ enum Part {
     Build,
     /// `docs/reference` is what the programs say.
     Reference,
-    /// All Rust tests, on SQLite and PostgreSQL, and the journeys with real pip and uv.
+    /// All Rust tests, on SQLite and PostgreSQL, and the journeys with real pip, uv, browser and provider.
     Rust,
     /// The Python package: ruff, mypy, pytest.
     Python,

@@ -1,5 +1,5 @@
 //! What the journeys need from outside: pip in several versions, uv, keyring with our wheel, and wheels to install
-//! them from without a network.
+//! them from without a network. What people need besides is in `people`.
 //!
 //! Made once, kept in `tools/stage` under the target folder, and told to the tests as one JSON file.
 
@@ -11,6 +11,7 @@ use std::{
 use anyhow::{Context, Result};
 use serde_json::json;
 
+use super::people;
 use crate::{
     command::run,
     say::complain,
@@ -46,6 +47,11 @@ pub(super) fn prepare(workspace: &Workspace) -> Result<PathBuf> {
         "wheel": wheel,
         "client": client,
         "faketime": faketime()?,
+        "people": people::scripts(workspace)?,
+        "poetry": people::poetry(workspace, &wheel)?,
+        "twine": people::twine(workspace, &wheel)?,
+        "authlib": people::authlib(workspace)?,
+        "screenshots": workspace.target.join("screenshots"),
     });
     fs::write(&told, serde_json::to_vec_pretty(&content)?)?;
     Ok(told)

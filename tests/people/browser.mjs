@@ -1,0 +1,137 @@
+// A person's browser: headless Chromium that does what it is told and complains about every page of ours.
+//
+//   node browser.mjs PROVIDER_ORIGIN…
+//
+// Each line on standard input is a JSON order, answered by one line: where the browser is now ({url, title, text}),
+// the addresses it was sent to since the last order (`visited`), and everything that was wrong (`problems`). It ends
+// when standard input does. The orders:
+//
+//   {"do": "machine", "javascript": false}         from now on another machine: no cookies, one empty tab
+//   {"do": "tab", "number": 1}                     that tab of the machine, opened if need be
+//   {"do": "open", "url": …}
+//   {"do": "press", "name": …}                     the button or link with that name
+//   {"do": "type", "into": …, "text": …}           the field with that label
+//   {"do": "read", "until": …}                     waits until the page says so
+//   {"do": "sign-in", "as": "alice"}               at the provider: its login and its consent
+//   {"do": "refuse"}                               at the provider: no
+//   {"do": "stop-at", "url": …}                    addresses that begin so are not asked for from now on
+//   {"do": "picture", "folder": …, "name": …}      light, dark and as narrow as a phone
+//   {"do": "passkeys"}                             a security key is plugged in
+//   {"do": "html"}                                 the page's source as `html`
+import readline from 'node:readline';
+import { chromium } from 'playwright-core';
+import { Inspector } from './inspector.mjs';
+
+const PATIENCE = 15_000;
+const QUIET = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage',
+];
+
+const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: QUIET });
+const inspector = new Inspector(process.argv.slice(2));
+let machine;
+let tabs = [];
+let page;
+let scripts;
+
+const orders = {
+  async machine({ javascript = true }) {
+    await machine?.close();
+    scripts = javascript;
+    machine = await browser.newContext({ javaScriptEnabled: javascript, reducedMotion: 'reduce' });
+    machine.setDefaultTimeout(PATIENCE);
+    tabs = [];
+    await orders.tab({ number: 0 });
+  },
+  async tab({ number }) {
+    tabs[number] ??= await inspector.watch(await machine.newPage());
+    page = tabs[number];
+  },
+  async open({ url }) {
+    // A page that was stopped at is a failed navigation to Chromium.
+    await page.goto(url).catch((error) => {
+      if (!/ERR_ABORTED|ERR_BLOCKED_BY_CLIENT|ERR_FAILED/.test(error.message)) throw error;
+    });
+  },
+  async press({ name }) {
+    const wanted = page.getByRole('button', { name }).or(page.getByRole('link', { name })).first();
+    await Promise.all([arrival(), wanted.click()]);
+  },
+  async type({ into, text }) {
+    await page.getByLabel(into).first().fill(text);
+  },
+  async read({ until }) {
+    await page.getByText(until).first().waitFor();
+  },
+  async 'sign-in'({ as }) {
+    await page.fill('input[name=login]', as);
+    await page.fill('input[name=password]', 'any password will do');
+    await Promise.all([arrival(), page.click('button[type=submit]')]);
+    await settle();
+    // A consent that was given once is remembered.
+    if (inspector.isProvider(page.url())) await Promise.all([arrival(), page.click('button[type=submit]')]);
+  },
+  async refuse() {
+    await Promise.all([arrival(), page.getByText('Cancel').click()]);
+  },
+  async 'stop-at'({ url }) {
+    await machine.route((target) => target.href.startsWith(url), (route) => route.abort('blockedbyclient'));
+    inspector.stopped(url);
+  },
+  async picture({ folder, name }) {
+    await inspector.picture(page, folder, name);
+  },
+  async passkeys() {
+    const devtools = await machine.newCDPSession(page);
+    await devtools.send('WebAuthn.enable');
+    await devtools.send('WebAuthn.addVirtualAuthenticator', {
+      options: {
+        protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true,
+        isUserVerified: true, automaticPresenceSimulation: true,
+      },
+    });
+  },
+  async html() {
+    return { html: await page.content() };
+  },
+};
+
+// The next page, or, where the way ends at `stop-at`, the end of that way. A button of a script may lead nowhere.
+async function arrival() {
+  const settled = page.waitForNavigation({ waitUntil: 'load', timeout: 4_000 }).catch(() => {});
+  const stopped = page.waitForEvent('requestfailed', { timeout: 4_000 }).catch(() => {});
+  await Promise.race([settled, stopped]);
+}
+
+// Some pages only lead on to the next one, by themselves.
+async function settle() {
+  for (let hops = 0; hops < 5; hops += 1) {
+    const onward = await page.locator('meta[http-equiv=refresh i]').count().catch(() => 0);
+    if (onward === 0) return;
+    await arrival();
+  }
+}
+
+async function obey(order) {
+  const more = (await orders[order.do](order)) ?? {};
+  await settle();
+  await inspector.inspect(page, scripts);
+  const text = await page.locator('body').innerText().catch(() => '');
+  return { ...more, ...inspector.report(), url: page.url(), title: await page.title().catch(() => ''), text };
+}
+
+await orders.machine({});
+const say = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
+say({ ready: browser.version() });
+for await (const line of readline.createInterface({ input: process.stdin })) {
+  const order = JSON.parse(line);
+  try {
+    say(await obey(order));
+  } catch (error) {
+    const text = await page.locator('body').innerText({ timeout: 1_000 }).catch(() => '');
+    say({ failed: `${line}: ${error.message.split('\n')[0]}`, ...inspector.report(), url: page.url(), text });
+  }
+}
+await browser.close();
+process.exit(0);
