@@ -18,6 +18,7 @@
 //! | `revocation` | `POST /oauth/revoke` (RFC 7009) |
 //! | `discovery` | the well-known documents |
 //! | `audit_api` | `GET /api/v1/audit` |
+//! | [`pages`] | what people see: sign-in, device code, invite, where it ends |
 //! | `body` | a request's body, bounded in size and in time |
 //! | `form` | request parameters, each at most once |
 //! | `refusals` | how many refusals one peer may cause |
@@ -33,6 +34,7 @@ mod form;
 mod issuer;
 mod key_encryption;
 mod key_ring;
+pub mod pages;
 mod refusals;
 mod revocation;
 mod signing_key;
