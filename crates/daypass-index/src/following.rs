@@ -4,7 +4,7 @@
 //! nobody is let in until it does: an open door is never the answer.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
@@ -14,17 +14,13 @@ use std::{
 
 use arc_swap::ArcSwap;
 use daypass_core::{
-    SignedDuration, Timestamp,
+    access_token::AccessTokenClaims,
     clock::Clock,
     names::{IndexName, ProjectName},
 };
 use daypass_store::{Store, StoreError};
 
-use crate::options::Pace;
-
-/// For how long a revocation is remembered after its access token expired by itself. A clock that was wrong and is put
-/// right makes the token young again, and its row is read only once.
-const LONGER: SignedDuration = SignedDuration::from_hours(24);
+use crate::{options::Pace, revocations::Revocations};
 
 /// What the store said last.
 pub(crate) struct Following {
@@ -36,7 +32,7 @@ pub(crate) struct Following {
     seen_at: AtomicU64,
     failing: AtomicBool,
     revocations_seen: AtomicI64,
-    revoked: ArcSwap<HashMap<Box<str>, Timestamp>>,
+    revoked: ArcSwap<Revocations>,
     catalogues: Vec<(IndexName, ArcSwap<Catalogue>)>,
 }
 
@@ -102,10 +98,9 @@ impl Following {
         self.began.elapsed().saturating_sub(seen_at) > self.pace.blind
     }
 
-    /// Whether the access token of that id was revoked.
-    pub(crate) fn is_revoked(&self, token_id: &str) -> bool {
-        let revoked = self.revoked.load();
-        !revoked.is_empty() && revoked.contains_key(token_id)
+    /// Whether the access token with these claims was revoked, by itself, with its session or with its person.
+    pub(crate) fn is_revoked(&self, claims: &AccessTokenClaims) -> bool {
+        self.revoked.load().cover(claims)
     }
 
     /// What `index` hosts itself.
@@ -132,17 +127,9 @@ impl Following {
     async fn poll_revocations(&self) -> Result<(), StoreError> {
         let seen = self.revocations_seen.load(Ordering::Relaxed);
         let rows = self.store.revocations_after(seen).await?;
-        let now = self.clock.now();
-        let known = self.revoked.load();
-        let is_new = |token_id: &str| !known.contains_key(token_id);
-        let is_live = |expires_at: Timestamp| now.duration_since(expires_at) < LONGER;
-        let live = rows.iter().filter(|row| is_live(row.revocation.expires_at));
-        let new: Vec<_> = live.filter(|row| is_new(&row.revocation.token_id)).collect();
-        if !new.is_empty() {
-            // What has expired by itself long ago needs no revocation any more.
-            let mut revoked: HashMap<Box<str>, Timestamp> =
-                known.iter().filter(|(_, until)| is_live(**until)).map(|(id, until)| (id.clone(), *until)).collect();
-            revoked.extend(new.iter().map(|row| (row.revocation.token_id.as_str().into(), row.revocation.expires_at)));
+        if !rows.is_empty() {
+            let mut revoked = Revocations::clone(&self.revoked.load());
+            revoked.follow(rows.iter().map(|row| &row.revocation), self.clock.now());
             self.revoked.store(Arc::new(revoked));
         }
         let newest = rows.iter().map(|row| row.seq).max().unwrap_or(seen);

@@ -94,7 +94,7 @@ impl Guard {
         if now.as_second() >= caller.claims.exp {
             return Err(Unauthenticated::Expired.into());
         }
-        if self.following.is_revoked(&caller.claims.jti) {
+        if self.following.is_revoked(&caller.claims) {
             return Err(Unauthenticated::Revoked.into());
         }
         Ok(caller)

@@ -14,7 +14,7 @@
 //! | [`file_store`] | where bytes are kept, whole or not at all |
 //! | `serve` | one request: parse, who asks, decide, do |
 //! | `target`, `negotiate`, `range` | what a request asks for |
-//! | `credential`, `guard`, `following` | who asks, what they may do, what was revoked meanwhile |
+//! | `credential`, `guard`, `following`, `revocations` | who asks, what they may do, what was revoked meanwhile |
 //! | `source`, `hosted`, `upstream` | where projects come from |
 //! | `page` | what a project page says; reading and writing its forms |
 //! | `content`, `body`, `memory` | bytes of files as answers |
@@ -39,6 +39,7 @@ mod negotiate;
 pub mod options;
 mod page;
 mod range;
+mod revocations;
 mod serve;
 mod source;
 mod target;

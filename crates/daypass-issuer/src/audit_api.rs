@@ -95,7 +95,7 @@ async fn authorize(parts: &Parts, caller: &Caller, headers: &HeaderMap) -> Resul
         return Err(problem(StatusCode::FORBIDDEN, reason));
     }
     let revoked = parts.store.revocations_after(0).await.map_err(|error| unavailable(&error))?;
-    if revoked.iter().any(|row| row.revocation.token_id == claims.jti) {
+    if revoked.iter().any(|row| row.revocation.what.covers(&claims)) {
         return Err(unauthorized());
     }
     Ok(())

@@ -13,7 +13,7 @@ use daypass_core::{
     digest::Sha256,
 };
 use daypass_oidc::verify::{ExpectedAccess, verify_access_token};
-use daypass_store::Revocation;
+use daypass_store::{Revocation, Revoked};
 
 use crate::{
     body,
@@ -56,7 +56,7 @@ async fn revoke(parts: &Parts, caller: &Caller, raw: &str) -> Response {
     event.set_holder(&claims);
     event.token_sha256 = Some(Sha256::of(raw));
     event.token_id = Some(claims.jti.clone());
-    let revocation = Revocation { token_id: claims.jti.clone(), expires_at };
+    let revocation = Revocation { what: Revoked::AccessToken(claims.jti.clone()), expires_at };
     match parts.store.revoke(revocation, event).await {
         Ok(()) => {
             parts.revoked.insert(claims.jti, ());

@@ -56,7 +56,7 @@ impl Store {
     /// [`close`](Store::close): the event is not queued.
     #[expect(clippy::needless_pass_by_value, reason = "as `record`, so that a caller can change its mind")]
     pub fn record_soon(&self, event: AuditEvent) -> Result<(), StoreError> {
-        self.queue().send_soon(Entry::new(&event)?)
+        self.queue().send_soon(Write::EventSoon(Entry::new(&event)?))
     }
 
     /// Reads the audit log in order of `seq`.

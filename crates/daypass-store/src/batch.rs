@@ -16,17 +16,13 @@
 use std::{collections::HashSet, sync::Arc};
 
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Connection, Row, Transaction};
-use tokio::sync::oneshot;
 
 use crate::{
     audit::Entry,
+    change::{Counted, Pending, Queued, Work},
     error::StoreError,
     exchange::{Exchange, Spend},
-    hosted::{self, AddFile, HostedFile},
     many_rows::ManyRows,
-    revocation::{self, Revocation},
-    signing_key::{self, StoredKey},
-    sweep::{self, Swept},
 };
 
 /// Something to write, and who waits for it.
@@ -35,43 +31,18 @@ pub(crate) enum Write {
     Event(Pending<Arc<Entry>, ()>),
     /// Nobody waits.
     EventSoon(Arc<Entry>),
-    Revocation(Pending<(Revocation, Arc<Entry>), ()>),
-    SigningKey(Pending<(StoredKey, Arc<Entry>), bool>),
-    HostedFile(Pending<(Box<HostedFile>, Arc<Entry>), AddFile>),
-    Sweep(Pending<i64, Swept>),
-}
-
-/// An input that will get its outcome in the transaction, and be answered after the commit.
-pub(crate) struct Pending<I, O> {
-    input: I,
-    outcome: Option<O>,
-    answer: oneshot::Sender<Result<O, StoreError>>,
-}
-
-impl<I, O> Pending<I, O> {
-    pub(crate) fn new(input: I) -> (Self, oneshot::Receiver<Result<O, StoreError>>) {
-        let (answer, receiver) = oneshot::channel();
-        (Self { input, outcome: None, answer }, receiver)
-    }
-
-    fn settle(self, result: Result<(), StoreError>) {
-        let result = result.and_then(|()| self.outcome.ok_or(StoreError::silence()));
-        // Nobody there: the waiter gave up, and what was written is as good as unanswered.
-        let _ = self.answer.send(result);
-    }
+    /// Everything else.
+    Change(Box<dyn Queued>),
 }
 
 impl Write {
     /// Whether the waiter gave up before anything was done.
     pub(crate) fn is_abandoned(&self) -> bool {
         match self {
-            Self::Exchange(pending) => pending.answer.is_closed(),
-            Self::Event(pending) => pending.answer.is_closed(),
+            Self::Exchange(pending) => pending.is_abandoned(),
+            Self::Event(pending) => pending.is_abandoned(),
             Self::EventSoon(_) => false,
-            Self::Revocation(pending) => pending.answer.is_closed(),
-            Self::SigningKey(pending) => pending.answer.is_closed(),
-            Self::HostedFile(pending) => pending.answer.is_closed(),
-            Self::Sweep(pending) => pending.answer.is_closed(),
+            Self::Change(change) => change.is_abandoned(),
         }
     }
 
@@ -81,10 +52,7 @@ impl Write {
             Self::Exchange(pending) => pending.settle(result),
             Self::Event(pending) => pending.settle(result),
             Self::EventSoon(_) => {}
-            Self::Revocation(pending) => pending.settle(result),
-            Self::SigningKey(pending) => pending.settle(result),
-            Self::HostedFile(pending) => pending.settle(result),
-            Self::Sweep(pending) => pending.settle(result),
+            Self::Change(change) => change.settle(result),
         }
     }
 }
@@ -129,6 +97,7 @@ pub(crate) async fn write(connection: &mut AnyConnection, texts: &Texts, writes:
     let mut fresh = spend(&mut transaction, texts, numbered()).await?;
 
     let mut rows = Vec::with_capacity(writes.len());
+    let mut counted = Counted::default();
     for (seq, write) in (first..).zip(writes.iter_mut()) {
         match write {
             Write::Exchange(Pending { input, outcome, .. }) => {
@@ -142,27 +111,9 @@ pub(crate) async fn write(connection: &mut AnyConnection, texts: &Texts, writes:
                 *outcome = Some(());
             }
             Write::EventSoon(entry) => rows.push((seq, Arc::clone(entry))),
-            Write::Revocation(Pending { input: (revocation, entry), outcome, .. }) => {
-                revocation::insert(&mut transaction, revocation, seq).await?;
-                rows.push((seq, Arc::clone(entry)));
-                *outcome = Some(());
-            }
-            Write::SigningKey(Pending { input: (key, entry), outcome, .. }) => {
-                let added = signing_key::insert(&mut transaction, key).await?;
-                if added {
-                    rows.push((seq, Arc::clone(entry)));
-                }
-                *outcome = Some(added);
-            }
-            Write::HostedFile(Pending { input: (file, entry), outcome, .. }) => {
-                let added = hosted::insert(&mut transaction, file, seq).await?;
-                if added == AddFile::Added {
-                    rows.push((seq, Arc::clone(entry)));
-                }
-                *outcome = Some(added);
-            }
-            Write::Sweep(Pending { input: before_us, outcome, .. }) => {
-                *outcome = Some(sweep::delete(&mut transaction, *before_us).await?);
+            Write::Change(change) => {
+                let mut work = Work { connection: &mut transaction, seq, counted: &mut counted };
+                rows.extend(change.apply(&mut work).await?.map(|entry| (seq, entry)));
             }
         }
     }

@@ -1,17 +1,20 @@
 //! The catalogue of hosted files. The bytes are elsewhere.
 
+use std::sync::Arc;
+
 use daypass_core::{
     Timestamp,
     audit::AuditEvent,
     digest::Sha256,
     names::{FileName, IndexName, ProjectName},
 };
-use sqlx::{Any, Row, Transaction, any::AnyRow};
+use sqlx::{AnyConnection, Row, any::AnyRow};
 
 use crate::{
     audit::Entry,
-    batch::Write,
+    change::{Change, Done, Work},
     error::{Cause, StoreError},
+    rows::Boxed,
     store::Store,
 };
 
@@ -92,7 +95,7 @@ impl Store {
         if let Err(error) = i64::try_from(file.size) {
             return Err(StoreError::Rejected { cause: Cause::new(error) });
         }
-        self.write(Write::HostedFile, (Box::new(file), Entry::new(&event)?)).await
+        self.change(Hosting { file, event: Entry::new(&event)? }).await
     }
 
     /// Returns the version of the index's catalogue, which grows with every change; 0 when it is empty.
@@ -107,8 +110,6 @@ impl Store {
         Ok(newest.unwrap_or_default())
     }
 }
-
-type Boxed = Box<dyn std::error::Error + Send + Sync>;
 
 fn read_row(index: &IndexName, project: &ProjectName, row: &AnyRow) -> Result<HostedFile, Boxed> {
     let metadata_sha256: Option<String> = row.try_get(6)?;
@@ -125,12 +126,23 @@ fn read_row(index: &IndexName, project: &ProjectName, row: &AnyRow) -> Result<Ho
     })
 }
 
+/// A file on its way to the database.
+struct Hosting {
+    file: HostedFile,
+    event: Arc<Entry>,
+}
+
+impl Change for Hosting {
+    type Outcome = AddFile;
+
+    async fn apply(&self, work: &mut Work<'_>) -> Result<Done<AddFile>, sqlx::Error> {
+        let added = insert(work.connection, &self.file, work.seq).await?;
+        Ok((added, (added == AddFile::Added).then(|| Arc::clone(&self.event))))
+    }
+}
+
 /// Writes a file unless its name is taken.
-pub(crate) async fn insert(
-    transaction: &mut Transaction<'_, Any>,
-    file: &HostedFile,
-    seq: i64,
-) -> Result<AddFile, sqlx::Error> {
+async fn insert(connection: &mut AnyConnection, file: &HostedFile, seq: i64) -> Result<AddFile, sqlx::Error> {
     let sha256 = file.sha256.to_string();
     let inserted = sqlx::query(
         "INSERT INTO hosted_file (index_name, file, project, version, sha256, size, upload_time_us, requires_python, \
@@ -146,7 +158,7 @@ pub(crate) async fn insert(
     .bind(file.requires_python.clone())
     .bind(file.metadata_sha256.map(|digest| digest.to_string()))
     .bind(seq)
-    .execute(&mut **transaction)
+    .execute(&mut *connection)
     .await?;
     if inserted.rows_affected() == 1 {
         return Ok(AddFile::Added);
@@ -154,7 +166,7 @@ pub(crate) async fn insert(
     let there: String = sqlx::query_scalar("SELECT sha256 FROM hosted_file WHERE index_name = $1 AND file = $2")
         .bind(file.index.as_str())
         .bind(file.file.as_str())
-        .fetch_one(&mut **transaction)
+        .fetch_one(connection)
         .await?;
     Ok(if there == sha256 { AddFile::Identical } else { AddFile::Conflict })
 }

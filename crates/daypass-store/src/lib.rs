@@ -1,7 +1,7 @@
 //! What must be remembered, in SQLite or PostgreSQL from one SQL text.
 //!
 //! A [`Store`] is a handle to one database: spent proofs, the audit log, revocations, signing keys (sealed by the
-//! issuer before they come here) and the catalogue of hosted files. What it acknowledges is durable: it survives
+//! issuer before they come here), the catalogue of hosted files; and people, how they come in, and their sessions. What it acknowledges is durable: it survives
 //! `kill -9` and a power cut. Every wait ends: a database that is slow, locked or away gives
 //! [`StoreError::Unavailable`] within [`LONGEST_WAIT`].
 //!
@@ -18,31 +18,59 @@
 //! | `store` | the handle: open, ask, close |
 //! | `writer` | group commit: one task that writes for all |
 //! | `batch` | one transaction for many writes, and how rows get their numbers |
+//! | `change` | what one caller wants done in that transaction |
+//! | `rows` | rows, read from left to right into the words of the domain |
 //! | `many_rows` | `INSERT` texts of many rows, few enough to stay prepared |
-//! | `exchange`, `audit`, `revocation`, `signing_key`, `hosted`, `sweep` | what is remembered, one file each |
+//! | `exchange`, `audit`, `revocation`, `signing_key`, `hosted` | what is remembered, one file each |
+//! | `person`, `account`, `passkey`, `invite` | who may come in, and with what |
+//! | `standing` | shutting people out, and cutting off what they hold |
+//! | `code`, `device` | who is on the way in |
+//! | `redeem`, `session`, `rotation` | how a session begins, ends and goes on |
+//! | `sweep` | forgetting what has ended |
 
+mod account;
 mod audit;
 mod batch;
+mod change;
+mod code;
 mod connect;
+mod device;
 mod error;
 mod exchange;
 mod hosted;
+mod invite;
 mod many_rows;
+mod passkey;
+mod person;
+mod redeem;
 mod revocation;
+mod rotation;
+mod rows;
 mod schema;
+mod session;
 mod signing_key;
 mod sqlite_file;
+mod standing;
 mod store;
 mod store_url;
 mod sweep;
 mod writer;
 
+pub use account::{Account, NewAccount};
 pub use audit::{AuditQuery, AuditRow};
+pub use code::{NewCode, StoredCode};
+pub use device::{AddDevice, DeviceDecision, DeviceState, NewDevice, StoredDevice};
 pub use error::{Cause, StoreError};
 pub use exchange::{Spend, SpentProof};
 pub use hosted::{AddFile, HostedFile};
-pub use revocation::{Revocation, RevocationRow};
+pub use invite::{Credential, Invite, NewInvite};
+pub use passkey::StoredPasskey;
+pub use person::{MOST_PEOPLE, PersonRecord, PersonStanding, SeenPerson};
+pub use redeem::{NewSession, Redeemed};
+pub use revocation::{CUT_REMEMBERED_FOR, Revocation, RevocationRow, Revoked};
+pub use rotation::{Rotated, Rotation, RotationEvents};
+pub use session::StoredSession;
 pub use signing_key::{KeyState, StoredKey};
 pub use store::{LONGEST_WAIT, Store};
 pub use store_url::{InvalidStoreUrl, StoreUrl};
-pub use sweep::KEPT_AFTER_END;
+pub use sweep::{KEPT_AFTER_END, TOLD_AFTER_END};

@@ -1,11 +1,16 @@
 //! Signing keys, as the issuer sealed them. What is sealed how is the issuer's secret.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use daypass_core::{Timestamp, audit::AuditEvent};
-use sqlx::{Any, Row, Transaction, any::AnyRow};
+use sqlx::{Row, any::AnyRow};
 
-use crate::{audit::Entry, batch::Write, error::StoreError, store::Store};
+use crate::{
+    audit::Entry,
+    change::{Change, Done, Work},
+    error::StoreError,
+    store::Store,
+};
 
 /// What a key is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -87,7 +92,7 @@ impl Store {
     /// `false` when there is a key of this generation already (another replica was quicker: read
     /// [`signing_keys`](Store::signing_keys) again) or one of this `kid`; then `event` is not written.
     pub async fn add_signing_key(&self, key: StoredKey, event: AuditEvent) -> Result<bool, StoreError> {
-        self.write(Write::SigningKey, (key, Entry::new(&event)?)).await
+        self.change(AddKey { key, event: Entry::new(&event)? }).await
     }
 }
 
@@ -106,19 +111,30 @@ fn read_row(row: &AnyRow) -> Result<Option<StoredKey>, sqlx::Error> {
     }))
 }
 
-/// Writes a key unless its generation or `kid` is taken; returns whether it did.
-pub(crate) async fn insert(transaction: &mut Transaction<'_, Any>, key: &StoredKey) -> Result<bool, sqlx::Error> {
-    let inserted = sqlx::query(
-        "INSERT INTO signing_key (generation, kid, state, public_jwk, sealed_private, created_at_us) \
-         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-    )
-    .bind(key.generation)
-    .bind(&*key.kid)
-    .bind(key.state.as_str())
-    .bind(&*key.public_jwk)
-    .bind(&*key.sealed_private)
-    .bind(key.created_at.as_microsecond())
-    .execute(&mut **transaction)
-    .await?;
-    Ok(inserted.rows_affected() == 1)
+/// A key on its way to the database.
+struct AddKey {
+    key: StoredKey,
+    event: Arc<Entry>,
+}
+
+impl Change for AddKey {
+    type Outcome = bool;
+
+    /// Writes the key unless its generation or `kid` is taken.
+    async fn apply(&self, work: &mut Work<'_>) -> Result<Done<bool>, sqlx::Error> {
+        let inserted = sqlx::query(
+            "INSERT INTO signing_key (generation, kid, state, public_jwk, sealed_private, created_at_us) \
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        )
+        .bind(self.key.generation)
+        .bind(&*self.key.kid)
+        .bind(self.key.state.as_str())
+        .bind(&*self.key.public_jwk)
+        .bind(&*self.key.sealed_private)
+        .bind(self.key.created_at.as_microsecond())
+        .execute(&mut *work.connection)
+        .await?;
+        let added = inserted.rows_affected() == 1;
+        Ok((added, added.then(|| Arc::clone(&self.event))))
+    }
 }

@@ -6,7 +6,8 @@ use sqlx::{AnyPool, Connection};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::{
-    batch::{Pending, Write},
+    batch::Write,
+    change::{Change, Pending, Unwaited},
     connect::Connector,
     error::{Cause, StoreError},
     schema,
@@ -115,6 +116,16 @@ impl Store {
             answer.await.unwrap_or_else(|_| Err(StoreError::silence()))
         };
         timeout(LONGEST_WAIT, work).await.unwrap_or_else(|_| Err(StoreError::silence()))
+    }
+
+    /// Hands `change` to the writer and waits until it is durable.
+    pub(crate) async fn change<C: Change>(&self, change: C) -> Result<C::Outcome, StoreError> {
+        self.write(|pending| Write::Change(Box::new(pending)), change).await
+    }
+
+    /// Hands `change` to the writer, or refuses at once. Nobody waits for it.
+    pub(crate) fn change_soon(&self, change: impl Change) -> Result<(), StoreError> {
+        self.inner.queue.send_soon(Write::Change(Box::new(Unwaited(change))))
     }
 
     /// Waits for a reader's work.

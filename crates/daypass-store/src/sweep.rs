@@ -1,24 +1,56 @@
-//! Forgetting what has ended by itself. The audit log and the catalogue are never swept.
+//! Forgetting what has ended by itself. The audit log, the catalogue, people and accounts are never swept.
 
 use daypass_core::{SignedDuration, Timestamp};
-use sqlx::{Any, Transaction};
 
-use crate::{batch::Write, error::StoreError, store::Store};
+use crate::{
+    change::{Change, Done, Work},
+    error::StoreError,
+    store::Store,
+};
 
-/// How long spent proofs and revocations are kept past their end. The clocks of replicas differ: what one believes
-/// to have ended, another may still accept.
+/// How long spent proofs, revocations, codes and device authorizations are kept past their end. The clocks of
+/// replicas differ: what one believes to have ended, another may still accept.
 pub const KEPT_AFTER_END: SignedDuration = SignedDuration::from_mins(15);
+
+/// How long sessions and invites are kept past their end, so that whoever comes with one is told what became of it.
+pub const TOLD_AFTER_END: SignedDuration = SignedDuration::from_hours(24);
 
 /// Rows of one table that are deleted in one transaction: others wait meanwhile.
 const PIECE: u64 = 2000;
 
+/// What ended [`KEPT_AFTER_END`] ago. `$1` is that instant, `$2` the most rows.
+const ENDED: [&str; 4] = [
+    "DELETE FROM spent_proof WHERE digest IN \
+     (SELECT digest FROM spent_proof WHERE until_us < $1 ORDER BY until_us LIMIT $2)",
+    "DELETE FROM revocation WHERE (kind, subject) IN \
+     (SELECT kind, subject FROM revocation WHERE expires_at_us < $1 ORDER BY expires_at_us LIMIT $2)",
+    "DELETE FROM authorization_code WHERE digest IN \
+     (SELECT digest FROM authorization_code WHERE expires_at_us < $1 ORDER BY expires_at_us LIMIT $2)",
+    "DELETE FROM device_authorization WHERE digest IN \
+     (SELECT digest FROM device_authorization WHERE expires_at_us < $1 ORDER BY expires_at_us LIMIT $2)",
+];
+
+/// What ended [`TOLD_AFTER_END`] ago. A session goes after its last refresh token: it may have very many.
+const ENDED_LONG_AGO: [&str; 3] = [
+    "DELETE FROM invite WHERE digest IN \
+     (SELECT digest FROM invite WHERE expires_at_us < $1 ORDER BY expires_at_us LIMIT $2)",
+    "DELETE FROM refresh_token WHERE digest IN \
+     (SELECT t.digest FROM session s JOIN refresh_token t ON t.session = s.id WHERE s.over_at_us < $1 LIMIT $2)",
+    "DELETE FROM session WHERE id IN \
+     (SELECT id FROM session WHERE over_at_us < $1 \
+      AND NOT EXISTS (SELECT 1 FROM refresh_token t WHERE t.session = session.id) ORDER BY over_at_us LIMIT $2)",
+];
+
 impl Store {
-    /// Forgets spent proofs and revocations that ended [`KEPT_AFTER_END`] before `now`; returns how many.
+    /// Forgets what ended some time before `now`: spent proofs, revocations, codes and device authorizations
+    /// [`KEPT_AFTER_END`] after their end; invites, sessions and their refresh tokens [`TOLD_AFTER_END`] after
+    /// theirs. Returns how many rows it forgot.
     pub async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let before = now.checked_sub(KEPT_AFTER_END).unwrap_or(Timestamp::MIN);
+        let before = |kept: SignedDuration| now.checked_sub(kept).unwrap_or(Timestamp::MIN).as_microsecond();
+        let (before_us, long_before_us) = (before(KEPT_AFTER_END), before(TOLD_AFTER_END));
         let mut rows = 0;
         loop {
-            let swept = self.write(Write::Sweep, before.as_microsecond()).await?;
+            let swept = self.change(Sweep { before_us, long_before_us }).await?;
             rows += swept.rows;
             if !swept.more {
                 return Ok(rows);
@@ -27,25 +59,31 @@ impl Store {
     }
 }
 
+/// One piece of sweeping.
+struct Sweep {
+    before_us: i64,
+    long_before_us: i64,
+}
+
 /// What one piece of sweeping did.
-pub(crate) struct Swept {
+struct Swept {
     rows: u64,
     more: bool,
 }
 
-/// Deletes one piece of what ended before `before_us`.
-pub(crate) async fn delete(transaction: &mut Transaction<'_, Any>, before_us: i64) -> Result<Swept, sqlx::Error> {
-    let (mut rows, mut more) = (0, false);
-    for text in [
-        "DELETE FROM spent_proof WHERE digest IN \
-         (SELECT digest FROM spent_proof WHERE until_us < $1 ORDER BY until_us LIMIT $2)",
-        "DELETE FROM revocation WHERE token_id IN \
-         (SELECT token_id FROM revocation WHERE expires_at_us < $1 ORDER BY expires_at_us LIMIT $2)",
-    ] {
-        let limit = i64::try_from(PIECE).unwrap_or(i64::MAX);
-        let deleted = sqlx::query(text).bind(before_us).bind(limit).execute(&mut **transaction).await?.rows_affected();
-        rows += deleted;
-        more |= deleted >= PIECE;
+impl Change for Sweep {
+    type Outcome = Swept;
+
+    async fn apply(&self, work: &mut Work<'_>) -> Result<Done<Swept>, sqlx::Error> {
+        let (mut rows, mut more) = (0, false);
+        let soon = ENDED.iter().map(|text| (*text, self.before_us));
+        let late = ENDED_LONG_AGO.iter().map(|text| (*text, self.long_before_us));
+        for (text, before_us) in soon.chain(late) {
+            let limit = i64::try_from(PIECE).unwrap_or(i64::MAX);
+            let deleted = sqlx::query(text).bind(before_us).bind(limit).execute(&mut *work.connection).await?;
+            rows += deleted.rows_affected();
+            more |= deleted.rows_affected() >= PIECE;
+        }
+        Ok((Swept { rows, more }, None))
     }
-    Ok(Swept { rows, more })
 }

@@ -32,7 +32,7 @@ use crate::{
 
 /// As many writes wait at most.
 const QUEUE: usize = 4096;
-/// So many places of the queue are kept free of events that nobody waits for.
+/// So many places of the queue are kept free of writes that nobody waits for.
 const KEPT_FOR_WAITERS: usize = 1024;
 /// As many unwaited-for events are kept for better times while the database fails.
 const MOST_CARRIED: usize = 4096;
@@ -71,15 +71,15 @@ impl Queue {
         self.sender.send(Message::Write(write)).await.map_err(|_| StoreError::silence())
     }
 
-    /// Queues an event, or refuses at once.
-    pub(crate) fn send_soon(&self, entry: Arc<Entry>) -> Result<(), StoreError> {
+    /// Queues a write that nobody waits for, or refuses at once.
+    pub(crate) fn send_soon(&self, write: Write) -> Result<(), StoreError> {
         if self.failing.load(Ordering::Relaxed) || self.sender.is_closed() {
             return Err(StoreError::silence());
         }
         if self.sender.capacity() < KEPT_FOR_WAITERS {
             return Err(StoreError::Busy);
         }
-        self.sender.try_send(Message::Write(Write::EventSoon(entry))).map_err(|error| match error {
+        self.sender.try_send(Message::Write(write)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => StoreError::Busy,
             mpsc::error::TrySendError::Closed(_) => StoreError::silence(),
         })

@@ -9,7 +9,7 @@ use std::{
 use axum::http::{Request, StatusCode};
 use daypass_core::audit::{AuditEvent, AuditKind, Outcome};
 use daypass_oidc::jwks::KeySet;
-use daypass_store::Revocation;
+use daypass_store::{Revocation, Revoked};
 
 use crate::{
     signer::Signer,
@@ -28,7 +28,7 @@ async fn a_revocation_bites_within_five_seconds_and_only_where_it_should() {
     let (gone, kept) = (world.access_token("ci/app"), world.access_token("ci/acme"));
     assert_eq!(status(&world, &gone).await, StatusCode::OK);
     let revocation = Revocation {
-        token_id: world.claims("ci/app")["jti"].as_str().unwrap().to_owned(),
+        what: Revoked::AccessToken(world.claims("ci/app")["jti"].as_str().unwrap().to_owned()),
         expires_at: world.now() + daypass_core::SignedDuration::from_hours(1),
     };
     let event = AuditEvent::new(world.now(), AuditKind::TokenRevoked, Outcome::Success, "r");
@@ -46,14 +46,14 @@ async fn a_revoked_access_token_stays_closed_when_a_wrong_clock_is_put_right() {
     let world = World::alone().await;
     let revoked = world.access_token("ci/app");
     let revocation = Revocation {
-        token_id: world.claims("ci/app")["jti"].as_str().unwrap().to_owned(),
+        what: Revoked::AccessToken(world.claims("ci/app")["jti"].as_str().unwrap().to_owned()),
         expires_at: world.now() + daypass_core::SignedDuration::from_hours(1),
     };
     // The clock is hours ahead when the revocation is read, and when another one is read after it.
     world.advance(7200);
-    for token_id in [revocation.token_id.clone(), "another".to_owned()] {
+    for what in [revocation.what.clone(), Revoked::AccessToken("another".to_owned())] {
         let event = AuditEvent::new(world.now(), AuditKind::TokenRevoked, Outcome::Success, "r");
-        world.store.revoke(Revocation { token_id, ..revocation.clone() }, event).await.unwrap();
+        world.store.revoke(Revocation { what, ..revocation.clone() }, event).await.unwrap();
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     world.advance(-7200);

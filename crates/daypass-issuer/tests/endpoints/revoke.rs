@@ -1,6 +1,7 @@
 //! `POST /oauth/revoke`.
 
 use daypass_core::audit::AuditKind;
+use daypass_store::Revoked;
 use serde_json::json;
 
 use crate::house::House;
@@ -14,7 +15,7 @@ async fn a_revoked_access_token_is_in_the_list_that_every_index_follows() {
     let event = house.last_event().await;
     assert_eq!((event.kind, event.identity.as_deref()), (AuditKind::TokenRevoked, Some("ci/app")));
     let revoked = house.store.revocations_after(0).await.unwrap();
-    assert_eq!(Some(&revoked[0].revocation.token_id), event.token_id.as_ref());
+    assert_eq!(revoked[0].revocation.what, Revoked::AccessToken(event.token_id.clone().unwrap()));
 }
 
 #[tokio::test]

@@ -1,12 +1,15 @@
 //! A revocation is seen everywhere.
 
 use daypass_core::SignedDuration;
-use daypass_store::{KEPT_AFTER_END, Revocation};
+use daypass_store::{KEPT_AFTER_END, Revocation, Revoked};
 
 use crate::home::{Home, event, noon, whole_log};
 
 fn revocation(token_id: &str, minutes: i64) -> Revocation {
-    Revocation { token_id: token_id.to_owned(), expires_at: noon() + SignedDuration::from_mins(minutes) }
+    Revocation {
+        what: Revoked::AccessToken(token_id.to_owned()),
+        expires_at: noon() + SignedDuration::from_mins(minutes),
+    }
 }
 
 pub(crate) async fn a_revocation_is_seen_by_every_replica(home: &Home) {
