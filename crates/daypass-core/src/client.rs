@@ -66,7 +66,7 @@ impl std::str::FromStr for RedirectUri {
         let refuse = || InvalidRedirectUri(text.chars().take(200).flat_map(char::escape_debug).collect());
         let url = url::Url::parse(text).map_err(|_| refuse())?;
         let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'*' | b'#' | b'@');
-        if text.len() > 2000 || !text.bytes().all(plain) || url.host().is_none() {
+        if text.len() > 500 || !text.bytes().all(plain) || url.host().is_none() {
             return Err(refuse());
         }
         for host in ["127.0.0.1", "[::1]"] {

@@ -83,9 +83,11 @@ impl Guard {
         }
         let digest = Sha256::of(authorization);
         let now = self.clock.now();
-        let caller = match self.known.get(&digest) {
-            Some(known) if self.is_current(&known) => known,
-            _ => {
+        let known = self.known.get(&digest).filter(|known| self.is_current(known));
+        let first = known.is_none();
+        let caller = match known {
+            Some(known) => known,
+            None => {
                 let caller = Arc::new(self.verify(authorization, now)?);
                 self.known.insert(digest, Arc::clone(&caller));
                 caller
@@ -96,6 +98,9 @@ impl Guard {
         }
         if self.following.is_revoked(&caller.claims) {
             return Err(Unauthenticated::Revoked.into());
+        }
+        if first {
+            self.following.note_use(&caller.claims, now);
         }
         Ok(caller)
     }

@@ -14,11 +14,10 @@ use daypass_core::{
     digest::Sha256,
     grant::Action,
 };
-use daypass_oidc::verify::{ExpectedAccess, verify_access_token};
 use daypass_store::{AuditQuery, StoreError};
 use serde::Deserialize;
 
-use crate::{caller::Caller, issuer::Parts};
+use crate::{bearer, caller::Caller, issuer::Parts};
 
 /// The most events one answer holds; the rest is asked for with `after`.
 const MOST_EVENTS: u32 = 10_000;
@@ -79,24 +78,17 @@ pub(crate) async fn get(
 
 /// Lets through a live access token whose identity still has the `admin` action.
 async fn authorize(parts: &Parts, caller: &Caller, headers: &HeaderMap) -> Result<(), Response> {
-    let raw = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let raw = raw.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(unauthorized)?;
-    let url = parts.public_url.as_str();
-    let expected = ExpectedAccess { issuer: url, audience: url, now: parts.clock.now() };
-    let claims = verify_access_token(raw, &expected, &parts.keys.public().load()).map_err(|_| unauthorized())?;
+    let claims = bearer::claims(parts, headers).await.map_err(|error| unavailable(&error))?;
+    let claims = claims.ok_or_else(unauthorized)?;
     if !is_administrator(parts, &claims) {
         let reason = "reading the audit log needs a grant with the action `admin`";
         let mut event = caller.event(parts.clock.now(), AuditKind::AccessDenied, Outcome::Refused);
         event.set_holder(&claims);
         event.reason = Some(reason.to_owned());
-        event.token_sha256 = Some(Sha256::of(raw));
+        event.token_sha256 = bearer::raw(headers).map(Sha256::of);
         // Nothing was shown, so nothing hangs on this row: a full queue may drop it.
         let _ = parts.store.record_soon(event);
         return Err(problem(StatusCode::FORBIDDEN, reason));
-    }
-    let revoked = parts.store.revocations_after(0).await.map_err(|error| unavailable(&error))?;
-    if revoked.iter().any(|row| row.revocation.what.covers(&claims)) {
-        return Err(unauthorized());
     }
     Ok(())
 }
@@ -109,15 +101,15 @@ fn is_administrator(parts: &Parts, claims: &AccessTokenClaims) -> bool {
     admin(&claims.grants) && current.is_some_and(|current| admin(&current))
 }
 
-fn unauthorized() -> Response {
+pub(crate) fn unauthorized() -> Response {
     let mut response = problem(StatusCode::UNAUTHORIZED, "send a valid access token as a Bearer credential");
     response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"daypass\""));
     response
 }
 
-fn unavailable(error: &StoreError) -> Response {
-    tracing::error!(%error, "could not read the audit log");
-    let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, "the audit log cannot be read now; try again");
+pub(crate) fn unavailable(error: &StoreError) -> Response {
+    tracing::error!(%error, "the administration cannot be served");
+    let mut response = problem(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer now; try again");
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
     response
 }

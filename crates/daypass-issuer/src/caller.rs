@@ -29,6 +29,11 @@ impl Caller {
         Self { context, user_agent: user_agent.map(|text| text.chars().take(LONGEST_USER_AGENT).collect()) }
     }
 
+    /// The program, as it calls itself.
+    pub(crate) fn user_agent(&self) -> Option<&str> {
+        self.user_agent.as_deref()
+    }
+
     /// An audit event about this caller.
     pub(crate) fn event(&self, now: Timestamp, kind: AuditKind, outcome: Outcome) -> AuditEvent {
         let mut event = AuditEvent::new(now, kind, outcome, self.context.id.to_string());

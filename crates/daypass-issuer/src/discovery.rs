@@ -10,7 +10,10 @@ use axum::{
 use daypass_core::digest::Sha256;
 use serde_json::json;
 
-use crate::{issuer::Parts, token_endpoint::TOKEN_EXCHANGE};
+use crate::{
+    issuer::Parts,
+    token_endpoint::{GRANT_TYPES, SCOPE},
+};
 
 /// How long others may keep these documents, in seconds. Keys are published longer than this before they sign.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=300");
@@ -20,14 +23,22 @@ pub(crate) async fn authorization_server(State(parts): State<Arc<Parts>>, header
     let url = &parts.public_url;
     let document = json!({
         "issuer": url,
+        "authorization_endpoint": url.join("/oauth/authorize"),
         "token_endpoint": url.join("/oauth/token"),
+        "device_authorization_endpoint": url.join("/oauth/device_authorization"),
+        "introspection_endpoint": url.join("/oauth/introspect"),
         "revocation_endpoint": url.join("/oauth/revoke"),
         "jwks_uri": url.join("/.well-known/jwks.json"),
-        "grant_types_supported": [TOKEN_EXCHANGE],
-        "response_types_supported": [],
+        "grant_types_supported": GRANT_TYPES,
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "scopes_supported": [SCOPE],
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": true,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256"],
-        "token_endpoint_auth_methods_supported": ["none"],
+        "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "revocation_endpoint_auth_methods_supported": ["none"],
     });
     cacheable(&headers, document.to_string())

@@ -50,6 +50,11 @@ impl OAuthError {
         Self::bad_request("invalid_request", description)
     }
 
+    /// RFC 6749 §5.2: a code, a device code or a refresh token is not good, or not any more.
+    pub(crate) fn invalid_grant(description: impl Into<String>, reason: &'static str) -> Self {
+        Self::bad_request("invalid_grant", description).because(reason)
+    }
+
     /// Tells a caller who has proven something the stable word for what was wrong.
     pub(crate) fn because(mut self, reason: &'static str) -> Self {
         self.reason = Some(reason);

@@ -3,7 +3,7 @@
 use daypass_core::{
     SignedDuration, Timestamp,
     access_token::{AccessTokenClaims, Actor, Holder},
-    audit::{AuditEvent, AuditKind, Outcome},
+    audit::{AuditKind, Outcome},
     decide::{Ask, Denied, Permit, decide},
     digest::Sha256,
     secret::Secret,
@@ -17,6 +17,7 @@ use crate::{
     error::OAuthError,
     form::Form,
     issuer::Parts,
+    refusal::Refusal,
     refusals::WINDOW_SECONDS,
     trust::{InForce, Trusted},
 };
@@ -36,33 +37,6 @@ pub(crate) struct Issued {
     pub(crate) access_token: Secret,
     pub(crate) expires_in: i64,
     pub(crate) identity: String,
-}
-
-/// Why a request was refused: what the caller is told, and what the auditor reads.
-pub(crate) struct Refusal {
-    pub(crate) answer: OAuthError,
-    pub(crate) code: &'static str,
-    reason: String,
-    actor: Option<Actor>,
-    identity: Option<String>,
-    pub(crate) token_sha256: Option<Sha256>,
-    /// Whether the audit event is already written (it was, in the transaction that found the proof spent).
-    pub(crate) recorded: bool,
-}
-
-impl Refusal {
-    pub(crate) fn new(answer: OAuthError, code: &'static str) -> Self {
-        let reason = answer.description.clone();
-        Self { answer, code, reason, actor: None, identity: None, token_sha256: None, recorded: false }
-    }
-
-    /// Completes the audit event of this refusal.
-    pub(crate) fn describe(&self, event: &mut AuditEvent) {
-        event.reason = Some(format!("{}: {}", self.code, self.reason));
-        event.actor.clone_from(&self.actor);
-        event.identity.clone_from(&self.identity);
-        event.token_sha256 = self.token_sha256;
-    }
 }
 
 /// What the request asks for, before anything of it is believed.

@@ -10,7 +10,7 @@ use crate::error::OAuthError;
 /// The most parameters a request may have; the longest grant type needs eleven.
 const MOST_PARAMETERS: usize = 32;
 
-/// The parameters of an `application/x-www-form-urlencoded` body.
+/// The parameters of an `application/x-www-form-urlencoded` body, or of a query.
 pub(crate) struct Form(BTreeMap<String, String>);
 
 impl Form {
@@ -26,8 +26,17 @@ impl Form {
         if !body.is_ascii() {
             return Err(OAuthError::invalid_request("the body is not form-encoded"));
         }
+        Self::read(body)
+    }
+
+    /// Reads a query, by the same rules (RFC 6749 §3.1).
+    pub(crate) fn parse_query(query: &str) -> Result<Self, OAuthError> {
+        Self::read(query.as_bytes())
+    }
+
+    fn read(encoded: &[u8]) -> Result<Self, OAuthError> {
         let mut parameters = BTreeMap::new();
-        for (name, value) in form_urlencoded::parse(body) {
+        for (name, value) in form_urlencoded::parse(encoded) {
             if parameters.len() >= MOST_PARAMETERS {
                 return Err(OAuthError::invalid_request("too many parameters"));
             }

@@ -3,23 +3,34 @@
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
+use aws_lc_rs::rand;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
     routing::{get, post},
 };
-use daypass_core::{SignedDuration, Timestamp, clock::Clock, public_url::PublicUrl};
+use daypass_core::{
+    SignedDuration, Timestamp, clock::Clock, digest::Sha256, names::IndexName, opaque::Kind, public_url::PublicUrl,
+    secret::Secret, session::SessionLimits,
+};
 use daypass_oidc::jwks::KeySet;
 use daypass_store::Store;
 use moka::sync::Cache;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    audit_api, discovery,
+    accounts::{self, Checks},
+    audit_api, authorize,
+    bounds::Bounds,
+    device, discovery,
     error::IssuerError,
+    introspection,
     key_encryption::KeyEncryptionKey,
     key_ring::KeyRing,
     refusals::Refusals,
-    revocation, token_endpoint,
+    revocation, session_api,
+    sign_in::{choose, provider_door},
+    token_endpoint,
     trust::{LoadedPolicy, Trust},
 };
 
@@ -49,7 +60,11 @@ pub struct IssuerOptions {
     pub policy: LoadedPolicy,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Whether outside issuers may be on loopback, over plain http (`--dev`).
+    /// How long sessions last.
+    pub sessions: SessionLimits,
+    /// The indexes there are, as people are told what they may do.
+    pub indexes: Vec<IndexName>,
+    /// Whether outside issuers and providers may be on loopback, over plain http (`--dev`).
     pub allow_loopback_issuers: bool,
 }
 
@@ -63,20 +78,69 @@ pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: KeyRing,
+    /// What travels through browsers is sealed under it.
+    seal: Arc<KeyEncryptionKey>,
+    pub(crate) sessions: SessionLimits,
+    pub(crate) indexes: Vec<IndexName>,
+    /// What checking passwords and passkeys remembers.
+    pub(crate) accounts: Checks,
+    pub(crate) bounds: Bounds,
+    /// When a device asked last, in milliseconds since the epoch, and how many seconds it must wait.
+    pub(crate) polls: Cache<Sha256, (i64, i64)>,
     pub(crate) trust: Trust,
     pub(crate) refusals: Refusals,
     /// Access tokens that were revoked here lately: revoking one again and again writes nothing more.
     pub(crate) revoked: Cache<String, ()>,
 }
 
+impl Parts {
+    /// A value as text that only this server can read again, as `name`. It may travel through a browser.
+    pub(crate) fn seal<T: Serialize>(&self, name: &str, value: &T) -> Option<String> {
+        self.seal.seal(name, &serde_json::to_vec(value).ok()?).ok()
+    }
+
+    /// What [`Parts::seal`] made under the same `name`; of anything else, nothing.
+    pub(crate) fn unseal<T: DeserializeOwned>(&self, name: &str, sealed: &str) -> Option<T> {
+        serde_json::from_slice(&self.seal.open(name, sealed).ok()?).ok()
+    }
+
+    /// A new opaque secret.
+    pub(crate) fn new_secret(&self, kind: Kind) -> Result<Secret, NoRandomness> {
+        let mut random = [0; 32];
+        rand::fill(&mut random).map_err(|_| NoRandomness)?;
+        Ok(kind.make(random))
+    }
+}
+
+/// The machine has no randomness to give.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("no randomness can be had")]
+pub(crate) struct NoRandomness;
+
 impl Issuer {
     /// Opens the issuer: reads or makes the signing key, puts the policy in force.
     pub async fn open(options: IssuerOptions) -> Result<Self, IssuerError> {
-        let IssuerOptions { public_url, key_encryption_key, store, policy, clock, allow_loopback_issuers } = options;
-        let keys = KeyRing::open(&store, key_encryption_key, &*clock).await?;
+        let IssuerOptions { public_url, key_encryption_key, store, policy, clock, sessions, indexes, .. } = options;
+        let seal = Arc::new(key_encryption_key);
+        let keys = KeyRing::open(&store, seal.clone(), &*clock).await?;
         let revoked = Cache::builder().max_capacity(10_000).time_to_live(Duration::from_hours(1)).build();
-        let trust = Trust::new(policy, clock.clone(), allow_loopback_issuers)?;
-        Ok(Self(Arc::new(Parts { public_url, store, clock, keys, trust, refusals: Refusals::new(), revoked })))
+        let polls = Cache::builder().max_capacity(20_000).time_to_live(Duration::from_mins(10)).build();
+        let trust = Trust::new(policy, clock.clone(), options.allow_loopback_issuers)?;
+        Ok(Self(Arc::new(Parts {
+            public_url,
+            store,
+            clock,
+            keys,
+            seal,
+            sessions,
+            indexes,
+            accounts: Checks::new(),
+            bounds: Bounds::new(),
+            polls,
+            trust,
+            refusals: Refusals::new(),
+            revoked,
+        })))
     }
 
     /// The public keys by which this issuer's access tokens are verified, followed as they change.
@@ -96,9 +160,19 @@ impl Issuer {
             .route("/.well-known/oauth-authorization-server", get(discovery::authorization_server))
             .route("/.well-known/oauth-protected-resource", get(discovery::protected_resource))
             .route("/.well-known/jwks.json", get(discovery::jwks))
+            .route("/oauth/authorize", get(authorize::get))
+            .route("/oauth/sign-in", post(choose::post))
+            .route("/oauth/callback/{provider}", get(provider_door::callback))
+            .route("/oauth/signed-in", get(authorize::signed_in))
             .route("/oauth/token", post(token_endpoint::post))
+            .route("/oauth/device_authorization", post(device::authorize))
+            .route("/device", get(device::page))
+            .route("/device/confirm", post(device::decide))
             .route("/oauth/revoke", post(revocation::post))
+            .route("/oauth/introspect", post(introspection::post))
+            .route("/api/v1/session", get(session_api::get))
             .route("/api/v1/audit", get(audit_api::get))
+            .merge(accounts::routes())
             .layer(DefaultBodyLimit::max(LARGEST_BODY))
             .with_state(self.0.clone())
     }

@@ -15,7 +15,7 @@ use crate::{error::IssuerError, key_encryption::KeyEncryptionKey, signing_key::S
 
 /// The key that signs, and the public keys that verify. Replaced as a whole.
 pub(crate) struct KeyRing {
-    kek: KeyEncryptionKey,
+    kek: Arc<KeyEncryptionKey>,
     now: ArcSwap<Keys>,
     /// What verifiers in this process (the index) follow.
     public: Arc<ArcSwap<KeySet>>,
@@ -30,7 +30,11 @@ struct Keys {
 
 impl KeyRing {
     /// Opens the stored keys; makes the first one in a new store.
-    pub(crate) async fn open(store: &Store, kek: KeyEncryptionKey, clock: &dyn Clock) -> Result<Self, IssuerError> {
+    pub(crate) async fn open(
+        store: &Store,
+        kek: Arc<KeyEncryptionKey>,
+        clock: &dyn Clock,
+    ) -> Result<Self, IssuerError> {
         let mut stored = store.signing_keys().await?;
         if !stored.iter().any(|key| key.state == KeyState::Active) {
             let generation = stored.iter().map(|key| key.generation).max().unwrap_or(0) + 1;

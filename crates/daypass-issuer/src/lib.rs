@@ -14,6 +14,16 @@
 //! | `key_ring` | which keys are in use now, followed from the store |
 //! | `trust` | the policy in force and the outside issuers' keys |
 //! | `token_endpoint` | `POST /oauth/token` |
+//! | `authorize` | `GET /oauth/authorize`: where a client sends the browser |
+//! | `sign_in` | a sign-in under way in a browser, and its doors |
+//! | `accounts` | built-in accounts: passwords, passkeys, invites |
+//! | `device` | the device flow: a device asks, a person decides |
+//! | `session` | what a sign-in leaves, and how it is kept alive |
+//! | `client_auth` | which OAuth client asks, and whether it is really that one |
+//! | `introspection` | `POST /oauth/introspect` (RFC 7662) |
+//! | `session_api` | `GET /api/v1/session` |
+//! | `bearer` | the access token of a request to the administration |
+//! | `bounds` | how much one peer may ask of what is remembered for strangers |
 //! | `exchange` | RFC 8693: prove, decide, record, then hand out |
 //! | `revocation` | `POST /oauth/revoke` (RFC 7009) |
 //! | `discovery` | the well-known documents |
@@ -21,22 +31,34 @@
 //! | [`pages`] | what people see: sign-in, device code, invite, where it ends |
 //! | `body` | a request's body, bounded in size and in time |
 //! | `form` | request parameters, each at most once |
+//! | `refusal` | why a request was refused: for the caller, and for the auditor |
 //! | `refusals` | how many refusals one peer may cause |
 //! | `error` | what can go wrong, and the one place where it becomes an HTTP answer |
 
+mod accounts;
 mod audit_api;
+mod authorize;
+mod bearer;
 mod body;
+mod bounds;
 mod caller;
+mod client_auth;
+mod device;
 mod discovery;
 mod error;
 mod exchange;
 mod form;
+mod introspection;
 mod issuer;
 mod key_encryption;
 mod key_ring;
 pub mod pages;
+mod refusal;
 mod refusals;
 mod revocation;
+mod session;
+mod session_api;
+mod sign_in;
 mod signing_key;
 mod token_endpoint;
 mod trust;

@@ -75,7 +75,7 @@ impl Refusals {
 }
 
 /// An IPv6 customer has a /64 of addresses to choose from: the whole counts as one peer.
-fn network(peer: IpAddr) -> IpAddr {
+pub(crate) fn network(peer: IpAddr) -> IpAddr {
     match peer {
         IpAddr::V4(_) => peer,
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from(u128::from(address) & (u128::MAX << 64))),

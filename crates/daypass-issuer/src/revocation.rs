@@ -1,4 +1,4 @@
-//! `POST /oauth/revoke` (RFC 7009): whoever holds an access token may end it.
+//! `POST /oauth/revoke` (RFC 7009): whoever holds an access token may end it; a refresh token ends its session.
 
 use std::sync::Arc;
 
@@ -11,9 +11,10 @@ use daypass_core::{
     Timestamp,
     audit::{AuditKind, Outcome},
     digest::Sha256,
+    opaque::Kind,
 };
 use daypass_oidc::verify::{ExpectedAccess, verify_access_token};
-use daypass_store::{Revocation, Revoked};
+use daypass_store::{Revocation, Revoked, StoreError};
 
 use crate::{
     body,
@@ -21,9 +22,10 @@ use crate::{
     error::{NO_STORE, OAuthError},
     form::Form,
     issuer::Parts,
+    session::{pass, rights},
 };
 
-/// Revokes an access token of ours. Anything else is answered the same (RFC 7009 §2.2): there is nothing to revoke.
+/// Revokes an access token of ours, or ends the session of a refresh token. Anything else is answered the same (RFC 7009 §2.2): there is nothing to revoke.
 pub(crate) async fn post(State(parts): State<Arc<Parts>>, request: Request) -> Response {
     let caller = Caller::of(request.extensions(), request.headers());
     let (headers, body) = match body::read(request).await {
@@ -40,8 +42,31 @@ pub(crate) async fn post(State(parts): State<Arc<Parts>>, request: Request) -> R
     }
 }
 
+/// Ends the session of a refresh token, whichever of the session's it is: its holder wants it to be over.
+async fn end_session(parts: &Parts, caller: &Caller, digest: &Sha256) -> Result<(), StoreError> {
+    let Some(session) = parts.store.session_by_refresh(digest).await?.filter(|session| !session.ended) else {
+        return Ok(());
+    };
+    let now = parts.clock.now();
+    let mut event = caller.event(now, AuditKind::SessionEnded, Outcome::Success);
+    event.actor = Some(rights::actor(&session.person.person.issuer, &session.person.person.subject));
+    event.person = Some(pass::shown(&session.person).to_owned());
+    event.session = Some(session.id);
+    event.reason = Some("signed out".to_owned());
+    parts.store.end_session(session.id, now, event).await.map(drop)
+}
+
+fn done() -> Response {
+    (StatusCode::OK, NO_STORE, "{}").into_response()
+}
+
 async fn revoke(parts: &Parts, caller: &Caller, raw: &str) -> Response {
-    let done = || (StatusCode::OK, NO_STORE, "{}").into_response();
+    if let Some(digest) = Kind::RefreshToken.digest(raw) {
+        return match end_session(parts, caller, &digest).await {
+            Ok(()) => done(),
+            Err(error) => not_now(caller, &error),
+        };
+    }
     let now = parts.clock.now();
     let url = parts.public_url.as_str();
     let expected = ExpectedAccess { issuer: url, audience: url, now };
@@ -62,9 +87,11 @@ async fn revoke(parts: &Parts, caller: &Caller, raw: &str) -> Response {
             parts.revoked.insert(claims.jti, ());
             done()
         }
-        Err(error) => {
-            tracing::error!(request_id = %caller.context.id, %error, "could not record a revocation");
-            OAuthError::unavailable().into_response()
-        }
+        Err(error) => not_now(caller, &error),
     }
+}
+
+fn not_now(caller: &Caller, error: &StoreError) -> Response {
+    tracing::error!(request_id = %caller.context.id, %error, "could not record a revocation");
+    OAuthError::unavailable().into_response()
 }

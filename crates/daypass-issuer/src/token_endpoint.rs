@@ -7,28 +7,47 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
-use daypass_core::audit::{AuditKind, Outcome};
+use daypass_core::audit::Outcome;
 use serde_json::json;
 
 use crate::{
     body,
     caller::Caller,
     error::{NO_STORE, OAuthError},
-    exchange::{self, Issued, Refusal},
+    exchange::{self, Issued},
     form::Form,
     issuer::Parts,
+    refusal::Refusal,
     refusals::{Bound, WINDOW_SECONDS},
+    session::{code, device_code, pass::Pass, refresh},
 };
 
 /// RFC 8693 §2.1.
 pub(crate) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+
+/// RFC 8628 §3.4.
+pub(crate) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// Every grant type there is.
+pub(crate) const GRANT_TYPES: [&str; 4] = ["authorization_code", "refresh_token", DEVICE_CODE, TOKEN_EXCHANGE];
+
+/// The one scope there is: a session has a refresh token (OpenID Connect Core 1.0 §11). What the holder may do is for
+/// roles to say, so whatever else is asked for is narrowed to this.
+pub(crate) const SCOPE: &str = "offline_access";
+
+/// What the endpoint hands out.
+enum Granted {
+    Exchanged(Issued),
+    Pass(Pass),
+}
 
 /// Answers with an access token, or with an RFC 6749 error after the refusal has been recorded.
 pub(crate) async fn post(State(parts): State<Arc<Parts>>, request: Request) -> Response {
     let caller = Caller::of(request.extensions(), request.headers());
     let refusal = match body::read(request).await {
         Ok((headers, body)) => match grant(&parts, &caller, &headers, &body).await {
-            Ok(issued) => return answer(&issued),
+            Ok(Granted::Exchanged(issued)) => return answer(&issued),
+            Ok(Granted::Pass(pass)) => return answer_pass(&pass),
             Err(refusal) => refusal,
         },
         Err(refusal) => refusal,
@@ -36,15 +55,19 @@ pub(crate) async fn post(State(parts): State<Arc<Parts>>, request: Request) -> R
     refuse(&parts, &caller, refusal).await.into_response()
 }
 
-async fn grant(parts: &Parts, caller: &Caller, headers: &HeaderMap, body: &[u8]) -> Result<Issued, Refusal> {
+async fn grant(parts: &Parts, caller: &Caller, headers: &HeaderMap, body: &[u8]) -> Result<Granted, Refusal> {
     let malformed = |answer| Refusal::new(answer, "malformed_request");
     let form = Form::parse(headers, body).map_err(malformed)?;
     match form.require("grant_type").map_err(malformed)? {
-        TOKEN_EXCHANGE => exchange::exchange(parts, caller, &form).await,
-        _ => Err(Refusal::new(
-            OAuthError::bad_request("unsupported_grant_type", format!("use the grant type `{TOKEN_EXCHANGE}`")),
-            "unsupported_grant_type",
-        )),
+        TOKEN_EXCHANGE => exchange::exchange(parts, caller, &form).await.map(Granted::Exchanged),
+        "authorization_code" => code::redeem(parts, caller, headers, &form).await.map(Granted::Pass),
+        "refresh_token" => refresh::refresh(parts, caller, headers, &form).await.map(Granted::Pass),
+        DEVICE_CODE => device_code::poll(parts, caller, headers, &form).await.map(Granted::Pass),
+        _ => {
+            let description = format!("use one of the grant types `{}`", GRANT_TYPES.join("`, `"));
+            let answer = OAuthError::bad_request("unsupported_grant_type", description);
+            Err(Refusal::new(answer, "unsupported_grant_type"))
+        }
     }
 }
 
@@ -60,11 +83,28 @@ fn answer(issued: &Issued) -> Response {
     (StatusCode::OK, NO_STORE, body.to_string()).into_response()
 }
 
+fn answer_pass(pass: &Pass) -> Response {
+    // RFC 6749 §5.1.
+    let body = json!({
+        "access_token": pass.access_token.expose(),
+        "token_type": "Bearer",
+        "expires_in": pass.expires_in,
+        "refresh_token": pass.refresh_token.expose(),
+        "scope": SCOPE,
+        "session_expires_in": pass.session_expires_at.as_second() - pass.now.as_second(),
+        "person": pass.person,
+    });
+    (StatusCode::OK, NO_STORE, body.to_string()).into_response()
+}
+
 /// Records the refusal; only then is it said. What cannot be recorded is answered as "not now".
 ///
 /// Past the bound for one address only the bound itself is recorded, once. Whoever brings something good from there is
 /// not kept waiting: behind a proxy, a stranger and a colleague have the same address.
-async fn refuse(parts: &Parts, caller: &Caller, mut refusal: Refusal) -> OAuthError {
+pub(crate) async fn refuse(parts: &Parts, caller: &Caller, mut refusal: Refusal) -> OAuthError {
+    if refusal.routine {
+        return refusal.answer;
+    }
     let bound = parts.refusals.count(caller.context.peer, refusal.token_sha256);
     if refusal.recorded {
         return refusal.answer;
@@ -74,7 +114,7 @@ async fn refuse(parts: &Parts, caller: &Caller, mut refusal: Refusal) -> OAuthEr
         Bound::Reached => refusal = Refusal::new(OAuthError::slow_down(WINDOW_SECONDS), "too_many_refusals"),
         Bound::Past => return OAuthError::slow_down(WINDOW_SECONDS),
     }
-    let mut event = caller.event(parts.clock.now(), AuditKind::TokenRefused, Outcome::Refused);
+    let mut event = caller.event(parts.clock.now(), refusal.kind, Outcome::Refused);
     refusal.describe(&mut event);
     tracing::info!(
         request_id = %caller.context.id, code = refusal.code, reason = event.reason, identity = event.identity,

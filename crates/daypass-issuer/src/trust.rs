@@ -1,4 +1,4 @@
-//! The policy in force and the outside issuers' keys.
+//! The policy in force, the outside issuers' keys, and the providers that people come from.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -8,11 +8,14 @@ use std::{
 use arc_swap::ArcSwap;
 use daypass_core::{
     clock::Clock,
+    digest::Sha256,
     issuer::{KeySource, TrustedIssuer},
-    names::IssuerName,
+    names::{ClientId, IssuerName, ProviderName},
     policy::Policy,
+    provider::Provider,
+    secret::Secret,
 };
-use daypass_oidc::{issuer_keys::IssuerKeys, jwks::KeySet};
+use daypass_oidc::{issuer_keys::IssuerKeys, jwks::KeySet, provider::ProviderClient};
 
 use crate::error::IssuerError;
 
@@ -23,6 +26,10 @@ pub struct LoadedPolicy {
     pub policy: Arc<Policy>,
     /// The contents of the key files, by issuer.
     pub key_files: BTreeMap<IssuerName, KeySet>,
+    /// Our secrets at the providers.
+    pub provider_secrets: BTreeMap<ProviderName, Secret>,
+    /// The secrets of confidential clients.
+    pub client_secrets: BTreeMap<ClientId, Secret>,
 }
 
 /// Whom we trust now. Replaced as a whole, so that a decision never mixes two policies.
@@ -37,6 +44,15 @@ pub(crate) struct InForce {
     pub(crate) policy: Arc<Policy>,
     /// By `iss`: the only issuers that are ever looked at or asked for keys.
     by_url: HashMap<Box<str>, Trusted>,
+    providers: BTreeMap<ProviderName, Door>,
+    client_secrets: BTreeMap<ClientId, Sha256>,
+}
+
+/// A provider and how we talk to it.
+struct Door {
+    provider: Provider,
+    secret: Option<Secret>,
+    client: Arc<ProviderClient>,
 }
 
 #[derive(Clone)]
@@ -51,7 +67,12 @@ impl Trust {
         clock: Arc<dyn Clock>,
         allow_loopback_issuers: bool,
     ) -> Result<Self, IssuerError> {
-        let nothing = InForce { policy: Arc::default(), by_url: HashMap::new() };
+        let nothing = InForce {
+            policy: Arc::default(),
+            by_url: HashMap::new(),
+            providers: BTreeMap::new(),
+            client_secrets: BTreeMap::new(),
+        };
         let trust = Self { now: ArcSwap::from_pointee(nothing), clock, allow_loopback_issuers };
         trust.replace(loaded)?;
         Ok(trust)
@@ -71,8 +92,25 @@ impl Trust {
             };
             by_url.insert(issuer.url.clone(), Trusted { issuer: issuer.clone(), keys });
         }
-        self.now.store(Arc::new(InForce { policy: loaded.policy, by_url }));
+        let mut providers = BTreeMap::new();
+        for provider in loaded.policy.providers() {
+            let secret = loaded.provider_secrets.get(&provider.name).cloned();
+            let client = match before.providers.get(&provider.name) {
+                Some(known) if known.provider == *provider && known.secret == secret => known.client.clone(),
+                _ => self.door(provider, secret.clone())?,
+            };
+            providers.insert(provider.name.clone(), Door { provider: provider.clone(), secret, client });
+        }
+        let digest = |(id, secret): (&ClientId, &Secret)| (id.clone(), Sha256::of(secret.expose()));
+        let client_secrets = loaded.client_secrets.iter().map(digest).collect();
+        self.now.store(Arc::new(InForce { policy: loaded.policy, by_url, providers, client_secrets }));
         Ok(())
+    }
+
+    fn door(&self, provider: &Provider, secret: Option<Secret>) -> Result<Arc<ProviderClient>, IssuerError> {
+        ProviderClient::new(provider, secret, self.clock.clone(), self.allow_loopback_issuers)
+            .map(Arc::new)
+            .map_err(|error| IssuerError::Issuer { issuer: provider.name.to_string(), reason: error.to_string() })
     }
 
     fn discover(&self, issuer: &TrustedIssuer) -> Result<Arc<IssuerKeys>, IssuerError> {
@@ -94,5 +132,15 @@ impl InForce {
     /// The registered issuer with exactly this `iss`, byte for byte.
     pub(crate) fn find(&self, unverified_iss: &str) -> Option<&Trusted> {
         self.by_url.get(unverified_iss)
+    }
+
+    /// How to talk to a provider.
+    pub(crate) fn provider(&self, name: &ProviderName) -> Option<Arc<ProviderClient>> {
+        self.providers.get(name).map(|door| door.client.clone())
+    }
+
+    /// The digest of a confidential client's secret.
+    pub(crate) fn client_secret(&self, client: &ClientId) -> Option<Sha256> {
+        self.client_secrets.get(client).copied()
     }
 }

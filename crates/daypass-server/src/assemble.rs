@@ -71,6 +71,8 @@ impl Parts {
             store: store.clone(),
             policy: loaded,
             clock: clock.clone(),
+            sessions: settings.sessions,
+            indexes: settings.indexes.iter().map(|index| index.name.clone()).collect(),
             allow_loopback_issuers: settings.dev,
         })
         .await
@@ -143,7 +145,13 @@ impl Parts {
     async fn record_policy(&self) -> Result<(), Failure> {
         let policy = self.policy.load();
         let mut event = AuditEvent::new(self.clock.now(), AuditKind::PolicyLoaded, Outcome::Success, "policy");
-        event.reason = Some(format!("{} issuers, {} identities", policy.issuers().len(), policy.identities().len()));
+        event.reason = Some(format!(
+            "{} issuers, {} identities, {} providers, {} roles",
+            policy.issuers().len(),
+            policy.identities().len(),
+            policy.providers().len(),
+            policy.bindings().len(),
+        ));
         self.store.record(event).await.map_err(store_failure)
     }
 }

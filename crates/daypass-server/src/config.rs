@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use daypass_core::{names::IndexName, public_url::PublicUrl};
+use daypass_core::{clock::Ttl, names::IndexName, policy::LONGEST_TTL, public_url::PublicUrl, session::SessionLimits};
 use daypass_index::IndexSpec;
 use daypass_store::StoreUrl;
 use ipnet::IpNet;
@@ -37,6 +37,7 @@ pub(crate) struct Settings {
     pub(crate) policy: Vec<PathBuf>,
     pub(crate) indexes: Vec<IndexSpec>,
     pub(crate) trusted_proxies: Vec<IpNet>,
+    pub(crate) sessions: SessionLimits,
     pub(crate) log: Log,
 }
 
@@ -55,7 +56,38 @@ struct Written {
     #[serde(default)]
     trusted_proxies: Vec<IpNet>,
     #[serde(default)]
+    session: WrittenSession,
+    #[serde(default)]
     log: Log,
+}
+
+/// How long sessions last.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenSession {
+    absolute: Option<Ttl>,
+    idle: Option<Ttl>,
+    access_token: Option<Ttl>,
+}
+
+/// The longest session. Whoever wants to be signed in for longer than a month wants a password.
+const LONGEST_SESSION: Ttl = Ttl::from_secs(30 * 24 * 3600);
+
+impl WrittenSession {
+    fn check(&self) -> Result<SessionLimits, Failure> {
+        let default = SessionLimits::default();
+        let absolute = self.absolute.unwrap_or(default.absolute);
+        let idle = self.idle.unwrap_or(default.idle).min(absolute);
+        let access_token = self.access_token.unwrap_or(default.access_token).min(absolute);
+        let too_long = |what, longest| Failure::configuration(format!("`[session] {what}` is longer than {longest}"));
+        if absolute > LONGEST_SESSION {
+            return Err(too_long("absolute", "30 days"));
+        }
+        if self.access_token.unwrap_or(default.access_token) > LONGEST_TTL {
+            return Err(too_long("access_token", "24 hours"));
+        }
+        Ok(SessionLimits { absolute, idle, access_token })
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -121,6 +153,7 @@ impl Settings {
             policy,
             indexes,
             trusted_proxies: written.trusted_proxies,
+            sessions: written.session.check()?,
             log: written.log,
         };
         settings.check()?;
@@ -230,6 +263,17 @@ mod tests {
     fn unknown_keys_are_errors() {
         assert!(toml::from_str::<Written>("lisen = \"127.0.0.1:1\"").is_err());
         assert!(toml::from_str::<Written>("[log]\nlvl = \"info\"").is_err());
+    }
+
+    #[test]
+    fn sessions_have_sane_limits() {
+        let read = |text: &str| toml::from_str::<Written>(text).unwrap().session.check();
+        assert_eq!(read("").unwrap(), SessionLimits::default());
+        let short = read("[session]\nabsolute = \"30m\"").unwrap();
+        assert_eq!((short.idle.as_secs(), short.access_token.as_secs()), (1800, 1800));
+        assert!(read("[session]\nabsolute = \"31d\"").is_err());
+        assert!(read("[session]\nabsolute = \"10d\"\naccess_token = \"2d\"").is_err());
+        assert!(toml::from_str::<Written>("[session]\nlength = \"1h\"").is_err());
     }
 
     #[test]

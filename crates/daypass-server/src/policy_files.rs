@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use daypass_core::{issuer::KeySource, policy::Policy};
+use daypass_core::{issuer::KeySource, policy::Policy, provider::SecretSource, secret::Secret};
 use daypass_issuer::LoadedPolicy;
 use daypass_oidc::jwks::KeySet;
 
@@ -28,17 +28,28 @@ pub(crate) fn load(paths: &[PathBuf]) -> (Result<LoadedPolicy, Failure>, Watch) 
 fn read(paths: &[PathBuf], watch: &mut Watch) -> Result<LoadedPolicy, Failure> {
     let mut parts = Vec::new();
     let mut key_files = Vec::new();
+    let mut provider_secrets = Vec::new();
+    let mut client_secrets = Vec::new();
     for path in paths {
         watch.add(path.clone());
     }
     for path in paths {
         let text = read_text(path)?;
         let part = Policy::parse(&text).map_err(|error| senseless(format!("{}: {error}", path.display())))?;
+        // Relative to the policy file that names it.
+        let beside = |file: &str| path.parent().unwrap_or(Path::new("")).join(file);
         for issuer in part.issuers() {
             if let KeySource::JwksFile(file) = &issuer.keys {
-                // Relative to the policy file that names it.
-                key_files.push((issuer.name.clone(), path.parent().unwrap_or(Path::new("")).join(&**file)));
+                key_files.push((issuer.name.clone(), beside(file)));
             }
+        }
+        for provider in part.providers() {
+            let place = provider.client_secret.as_ref().map(|source| SecretPlace::of(source, beside));
+            provider_secrets.extend(place.map(|place| (provider.name.clone(), place)));
+        }
+        for client in part.clients() {
+            let place = client.secret.as_ref().map(|source| SecretPlace::of(source, beside));
+            client_secrets.extend(place.map(|place| (client.id.clone(), place)));
         }
         parts.push(part);
     }
@@ -47,12 +58,58 @@ fn read(paths: &[PathBuf], watch: &mut Watch) -> Result<LoadedPolicy, Failure> {
     for (_, path) in &key_files {
         watch.add(path.clone());
     }
+    for (_, place) in &provider_secrets {
+        place.watch(watch);
+    }
+    for (_, place) in &client_secrets {
+        place.watch(watch);
+    }
+    for (provider, place) in provider_secrets {
+        loaded.provider_secrets.insert(provider, place.read()?);
+    }
+    for (client, place) in client_secrets {
+        loaded.client_secrets.insert(client, place.read()?);
+    }
     for (issuer, path) in key_files {
         let keys = KeySet::parse(read_text(&path)?.as_bytes())
             .map_err(|error| senseless(format!("{}: {error}", path.display())))?;
         loaded.key_files.insert(issuer, keys);
     }
     Ok(loaded)
+}
+
+/// Where a secret is.
+enum SecretPlace {
+    File(PathBuf),
+    Environment(String),
+}
+
+impl SecretPlace {
+    fn of(source: &SecretSource, beside: impl Fn(&str) -> PathBuf) -> Self {
+        match source {
+            SecretSource::File(file) => Self::File(beside(file)),
+            SecretSource::Environment(name) => Self::Environment(name.to_string()),
+        }
+    }
+
+    fn watch(&self, watch: &mut Watch) {
+        if let Self::File(path) = self {
+            watch.add(path.clone());
+        }
+    }
+
+    fn read(&self) -> Result<Secret, Failure> {
+        let (text, place) = match self {
+            Self::File(path) => (read_text(path)?, path.display().to_string()),
+            Self::Environment(name) => {
+                let missing =
+                    || senseless(format!("the environment variable `{name}`, which is to hold a secret, is not set"));
+                (std::env::var(name).map_err(|_| missing())?, format!("`{name}`"))
+            }
+        };
+        let secret = Secret::new(text.trim());
+        if secret.is_empty() { Err(senseless(format!("the secret in {place} is empty"))) } else { Ok(secret) }
+    }
 }
 
 fn senseless(message: impl std::fmt::Display) -> Failure {
@@ -92,6 +149,28 @@ mod tests {
 
     const POLICY: &str =
         "[[issuer]]\nname = \"ci\"\nurl = \"https://ci.example.com\"\nkeys = { jwks = \"keys.json\" }\n";
+
+    #[test]
+    fn a_secret_comes_from_a_file_beside_the_policy_and_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (policy, secret) = (folder.path().join("policy.toml"), folder.path().join("corp.secret"));
+        let text = "[[provider]]\nname = \"corp\"\nurl = \"https://login.example.com\"\nclient_id = \"daypass\"\n\
+                    client_secret = { file = \"corp.secret\" }\n";
+        fs::write(&policy, text).unwrap();
+        let (loaded, watch) = load(std::slice::from_ref(&policy));
+        assert!(loaded.is_err() && !watch.changed());
+        fs::write(&secret, "\n").unwrap();
+        assert!(watch.changed());
+        let (loaded, watch) = load(std::slice::from_ref(&policy));
+        assert!(loaded.is_err());
+        fs::write(&secret, "hush\n").unwrap();
+        assert!(watch.changed());
+        let (loaded, _) = load(std::slice::from_ref(&policy));
+        let secrets: Vec<_> = loaded.unwrap().provider_secrets.into_values().collect();
+        assert_eq!(secrets, [Secret::new("hush")]);
+        fs::write(&policy, text.replace("file = \"corp.secret\"", "env = \"DAYPASS_TEST_NO_SUCH\"")).unwrap();
+        assert!(load(std::slice::from_ref(&policy)).0.is_err());
+    }
 
     #[test]
     fn a_key_file_that_is_missing_is_waited_for() {

@@ -26,6 +26,7 @@
 //! | `standing` | shutting people out, and cutting off what they hold |
 //! | `code`, `device` | who is on the way in |
 //! | `redeem`, `session`, `rotation` | how a session begins, ends and goes on |
+//! | `worth` | what one token is worth now |
 //! | `sweep` | forgetting what has ended |
 
 mod account;
@@ -54,6 +55,7 @@ mod standing;
 mod store;
 mod store_url;
 mod sweep;
+mod worth;
 mod writer;
 
 pub use account::{Account, NewAccount};

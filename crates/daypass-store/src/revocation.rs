@@ -103,7 +103,7 @@ impl Store {
     }
 }
 
-fn read_row(columns: &mut Columns<'_>) -> Result<RevocationRow, Boxed> {
+pub(crate) fn read_row(columns: &mut Columns<'_>) -> Result<RevocationRow, Boxed> {
     let (subject, kind): (&str, &str) = (columns.take()?, columns.take()?);
     let issued_before = columns.time()?;
     let what = match kind {

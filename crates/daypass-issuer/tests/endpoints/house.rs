@@ -64,6 +64,8 @@ impl House {
             store: store.clone(),
             policy: policy(provider.url()),
             clock: clock.clone(),
+            sessions: daypass_core::session::SessionLimits::default(),
+            indexes: vec!["python".parse().unwrap()],
             allow_loopback_issuers: true,
         })
         .await

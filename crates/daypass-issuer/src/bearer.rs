@@ -1,0 +1,22 @@
+//! The access token of a request to the administration (RFC 6750 §2.1), believed only while it is worth something.
+
+use axum::http::{HeaderMap, header};
+use daypass_core::access_token::AccessTokenClaims;
+use daypass_oidc::verify::{ExpectedAccess, verify_access_token};
+use daypass_store::StoreError;
+
+use crate::issuer::Parts;
+
+/// The access token as it was sent.
+pub(crate) fn raw(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+/// What it says, unless it is not ours, over, or revoked.
+pub(crate) async fn claims(parts: &Parts, headers: &HeaderMap) -> Result<Option<AccessTokenClaims>, StoreError> {
+    let url = parts.public_url.as_str();
+    let expected = ExpectedAccess { issuer: url, audience: url, now: parts.clock.now() };
+    let claims = raw(headers).and_then(|raw| verify_access_token(raw, &expected, &parts.keys.public().load()).ok());
+    let Some(claims) = claims else { return Ok(None) };
+    Ok(if parts.store.is_revoked(&claims).await? { None } else { Some(claims) })
+}

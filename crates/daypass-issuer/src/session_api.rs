@@ -1,0 +1,109 @@
+//! `GET /api/v1/session`: who the holder of an access token is, until when, and for which indexes.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use daypass_core::{
+    Timestamp,
+    grant::{Action, Grant},
+    names::IndexName,
+};
+use serde::Serialize;
+
+use crate::{
+    audit_api::{unauthorized, unavailable},
+    bearer,
+    issuer::Parts,
+    session::pass,
+};
+
+#[derive(Serialize)]
+struct Answer {
+    person: Option<Person>,
+    identity: Option<String>,
+    session_expires_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+    indexes: Vec<Index>,
+}
+
+#[derive(Serialize)]
+struct Person {
+    name: String,
+    provider: String,
+    email: Option<String>,
+}
+
+/// What the holder may do on one index.
+#[derive(Serialize)]
+struct Index {
+    index: IndexName,
+    url: String,
+    projects: Vec<String>,
+    actions: Vec<Action>,
+}
+
+/// Answers whoever brings a live access token.
+pub(crate) async fn get(State(parts): State<Arc<Parts>>, headers: HeaderMap) -> Response {
+    let claims = match bearer::claims(&parts, &headers).await {
+        Ok(Some(claims)) => claims,
+        Ok(None) => return unauthorized(),
+        Err(error) => return unavailable(&error),
+    };
+    let Some(current) = parts.trust.in_force().policy.current_grants(&claims) else { return unauthorized() };
+    let session = match claims.holder.session() {
+        Some(id) => match parts.store.session(id).await {
+            Ok(session) => session,
+            Err(error) => return unavailable(&error),
+        },
+        None => None,
+    };
+    let person = session.as_ref().map(|session| Person {
+        name: pass::shown(&session.person).to_owned(),
+        provider: session.person.person.provider.to_string(),
+        email: session.person.person.email.clone(),
+    });
+    let answer = Answer {
+        person,
+        identity: claims.holder.identity().map(ToString::to_string),
+        session_expires_at: session.map(|session| session.expires_at),
+        expires_at: Timestamp::from_second(claims.exp).ok(),
+        indexes: indexes(&parts, &claims.grants, &current),
+    };
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+    match serde_json::to_string(&answer) {
+        Ok(body) => (StatusCode::OK, headers, body).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// What the access token says and its holder still may, index by index.
+fn indexes(parts: &Parts, said: &[Grant], current: &[Grant]) -> Vec<Index> {
+    let mut found: BTreeMap<&IndexName, Index> = BTreeMap::new();
+    for name in &parts.indexes {
+        for grant in current.iter().filter(|grant| grant.index.is(name)) {
+            let actions = grant.actions.iter().copied();
+            let actions: Vec<_> =
+                actions.filter(|action| said.iter().any(|grant| grant.allows_on_index(name, *action))).collect();
+            let index = found.entry(name).or_insert_with(|| Index {
+                index: name.clone(),
+                url: parts.public_url.index_url(name),
+                projects: Vec::new(),
+                actions: Vec::new(),
+            });
+            index.projects.extend(grant.projects.iter().map(|pattern| pattern.as_str().to_owned()));
+            index.actions.extend(actions);
+        }
+    }
+    let mut indexes: Vec<Index> = found.into_values().filter(|index| !index.actions.is_empty()).collect();
+    for index in &mut indexes {
+        index.projects.sort();
+        index.projects.dedup();
+        index.actions.sort();
+        index.actions.dedup();
+    }
+    indexes
+}

@@ -1,0 +1,32 @@
+//! What a token is worth now, for whoever asks about one at a time. The index, which asks at every request, follows
+//! [`revocations_after`](crate::Store::revocations_after) instead.
+
+use daypass_core::{access_token::AccessTokenClaims, digest::Sha256};
+
+use crate::{error::StoreError, revocation, store::Store};
+
+impl Store {
+    /// Whether an access token is revoked: itself, its session, or all that its person had.
+    pub async fn is_revoked(&self, claims: &AccessTokenClaims) -> Result<bool, StoreError> {
+        let session = claims.holder.session().map(|id| id.to_string()).unwrap_or_default();
+        // At most one row of each kind: both columns are the key.
+        let query = sqlx::query(
+            "SELECT subject, kind, issued_before_us, expires_at_us, seq FROM revocation \
+             WHERE (kind = 'access_token' AND subject = $1) OR (kind = 'session' AND subject = $2) \
+             OR (kind = 'person' AND subject = $3)",
+        );
+        let query = query.bind(&*claims.jti).bind(session).bind(&*claims.sub);
+        let found = self.find_all("revocation", query, revocation::read_row).await?;
+        Ok(found.iter().any(|row| row.revocation.what.covers(claims)))
+    }
+
+    /// Whether a refresh token is the one in force of its session. Whether the session goes on is another question.
+    pub async fn is_in_force(&self, refresh_token: &Sha256) -> Result<bool, StoreError> {
+        let query = sqlx::query(
+            "SELECT t.generation FROM refresh_token t JOIN session s ON s.id = t.session \
+             WHERE t.digest = $1 AND t.generation = s.generation",
+        );
+        let found = self.find("refresh_token", query.bind(refresh_token.to_string()), |columns| Ok(columns.take::<i64>()?));
+        Ok(found.await?.is_some())
+    }
+}
