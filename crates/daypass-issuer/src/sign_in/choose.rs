@@ -13,6 +13,7 @@ use daypass_core::{
 
 use super::{Purpose, SignIn, lost, provider_door};
 use crate::{
+    accounts::{PasskeyQuestion, passkey_question},
     body,
     caller::Caller,
     form::Form,
@@ -63,6 +64,7 @@ pub(crate) async fn page(parts: &Parts, caller: &Caller, sign_in: &SignIn, told:
     let policy = parts.trust.in_force().policy.clone();
     let providers: Vec<_> = policy.providers().iter().map(button).collect();
     let local = has_accounts(parts).await || providers.is_empty();
+    let passkey = if local { passkey_question(parts, sign_in) } else { None };
     let client = match &sign_in.purpose {
         Purpose::Code(asked) if asked.client_id.as_str() != COMMAND_LINE => policy.client(&asked.client_id),
         _ => None,
@@ -77,7 +79,11 @@ pub(crate) async fn page(parts: &Parts, caller: &Caller, sign_in: &SignIn, told:
         asker,
         email: policy.providers().iter().any(|provider| !provider.domains.is_empty()).then_some(told.email),
         providers: &providers,
-        local: local.then(|| Local { name: told.name, problem: told.local_problem, passkey: None }),
+        local: local.then(|| Local {
+            name: told.name,
+            problem: told.local_problem,
+            passkey: passkey.as_ref().map(PasskeyQuestion::view),
+        }),
         request: &request,
         problem: told.problem,
     };
