@@ -1,4 +1,4 @@
-//! An OpenID provider such as a CI runs, on a loopback port.
+//! An OpenID provider such as a CI or a company runs, on a loopback port.
 //!
 //! ```no_run
 //! # async fn example() {
@@ -12,12 +12,16 @@
 //! # }
 //! ```
 //!
-//! What is *not* here: anything that verifies. The keys, the JSON and the signatures are made by hand, so that a
-//! mistake of ours cannot hide by being made twice.
+//! It signs people in, too ([`people`]): its authorization endpoint asks nothing and redirects at once.
+//!
+//! What is *not* here: anything that verifies an ID token. The keys, the JSON and the signatures are made by hand, so
+//! that a mistake of ours cannot hide by being made twice.
 
 mod answers;
 mod forge;
 mod keys;
+pub mod people;
+mod sign_in;
 
 use std::{
     net::SocketAddr,
@@ -33,6 +37,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 pub use forge::Forge;
 use keys::Keys;
+use people::People;
 
 /// What is wrong with the provider at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -58,6 +63,8 @@ pub enum Trouble {
     JwksAtMetadataAddress,
     /// The JWKS has no keys.
     EmptyJwks,
+    /// The JWKS has the RSA key only.
+    OneKey,
     /// The JWKS has only keys that must not be used.
     OnlyBadKeys,
     /// The good keys stand among keys that must not be used.
@@ -79,6 +86,7 @@ struct State {
     keys: Mutex<Keys>,
     trouble: Mutex<Trouble>,
     job_claims: Value,
+    people: Mutex<People>,
     discovery_requests: AtomicU64,
     jwks_requests: AtomicU64,
     minted: AtomicU64,
@@ -105,6 +113,7 @@ impl Provider {
             keys: Mutex::new(Keys::generate(1)),
             trouble: Mutex::default(),
             job_claims,
+            people: Mutex::default(),
             discovery_requests: AtomicU64::new(0),
             jwks_requests: AtomicU64::new(0),
             minted: AtomicU64::new(0),

@@ -19,7 +19,7 @@ use axum::{
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::{State, Trouble, locked, overlay};
+use super::{State, Trouble, locked, overlay, sign_in};
 
 type Shared = Arc<State>;
 
@@ -30,6 +30,7 @@ pub(super) fn router(state: Shared) -> Router {
         .route("/moved/openid-configuration", get(|From(state): From<Shared>| async move { json(&metadata(&state)) }))
         .route("/moved/jwks", get(|From(state): From<Shared>| async move { json(&locked(&state.keys).jwks()) }))
         .route("/token", get(job_token))
+        .merge(sign_in::routes())
         .with_state(state)
 }
 
@@ -59,6 +60,10 @@ async fn jwks(From(state): From<Shared>) -> Response {
         Trouble::Redirect => Redirect::temporary("/moved/jwks").into_response(),
         Trouble::HugeJwks => sent(format!("{good}{}", " ".repeat(1 << 20))),
         Trouble::EmptyJwks => sent(r#"{"keys":[]}"#.to_owned()),
+        Trouble::OneKey => {
+            let rsa = |key: &Value| key.get("kty").and_then(Value::as_str) == Some("RSA");
+            json(&json!({ "keys": members(&good).into_iter().filter(rsa).collect::<Vec<_>>() }))
+        }
         Trouble::OnlyBadKeys => json(&json!({ "keys": bad_keys(&good) })),
         Trouble::BadKeysAmongGood => {
             let mut all = bad_keys(&good);
@@ -81,14 +86,18 @@ async fn job_token(From(state): From<Shared>, Query(query): Query<HashMap<String
 }
 
 fn metadata(state: &State) -> Value {
-    json!({
+    let mut document = json!({
         "issuer": state.url,
         "jwks_uri": format!("{}/jwks", state.url),
-        "response_types_supported": ["id_token"],
+        "response_types_supported": ["code", "id_token"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256", "ES256"],
         "claims_supported": ["iss", "sub", "aud", "exp", "iat", "nbf", "jti"],
-    })
+    });
+    let people = locked(&state.people);
+    overlay(&mut document, people.metadata(&state.url));
+    overlay(&mut document, people.changed_metadata.clone());
+    document
 }
 
 fn with(state: &State, changes: Value) -> Response {
@@ -97,11 +106,11 @@ fn with(state: &State, changes: Value) -> Response {
     json(&document)
 }
 
-fn json(document: &Value) -> Response {
+pub(super) fn json(document: &Value) -> Response {
     sent(document.to_string())
 }
 
-fn sent(text: String) -> Response {
+pub(super) fn sent(text: String) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
