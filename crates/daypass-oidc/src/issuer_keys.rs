@@ -91,8 +91,13 @@ impl IssuerKeys {
 
     /// The keys that `issuer` publishes, fetched by `http`.
     pub fn discovery_with(issuer: &TrustedIssuer, http: HttpClient, clock: Arc<dyn Clock>) -> Result<Self, HttpError> {
+        Self::published_by(&issuer.url, http, clock)
+    }
+
+    /// The keys that whoever has the issuer URL `url` publishes, fetched by `http`.
+    pub fn published_by(url: &str, http: HttpClient, clock: Arc<dyn Clock>) -> Result<Self, HttpError> {
         Ok(Self(Source::Discovered(Arc::new(Discovered {
-            address: KeyAddress::of(&issuer.url, http)?,
+            address: KeyAddress::of(url, http)?,
             clock,
             held: ArcSwapOption::empty(),
             windows: Mutex::default(),

@@ -1,7 +1,8 @@
 //! Speaking OAuth and OpenID Connect to somebody's server.
 //!
-//! The server uses it to find out whether an outside token is genuine; the command uses it to exchange one. Whatever
-//! comes from outside enters through here: bounded in size and time, parsed strictly, refused with a stable code.
+//! The server uses it to find out whether an outside token is genuine and who a person is; the command uses it to
+//! exchange one. Whatever comes from outside enters through here: bounded in size and time, parsed strictly, refused
+//! with a stable code.
 //!
 //! What is *not* here: who may do what (that is `daypass_core::decide`), which proofs are spent (the store), anything
 //! that signs.
@@ -13,6 +14,7 @@
 //! | [`issuer_keys`] | one issuer's keys, fetched, kept fresh, and kept through an outage |
 //! | [`verify`] | the one strict verifier, for outside tokens and for our own |
 //! | [`metadata`] | the discovery documents of authorization servers and protected resources |
+//! | [`provider`] | the relying party: how people sign in at somebody else's provider |
 //! | [`exchange`] | the client's side: discover a server, exchange an outside token, revoke an access token |
 
 pub mod exchange;
@@ -20,5 +22,6 @@ pub mod http;
 pub mod issuer_keys;
 pub mod jwks;
 pub mod metadata;
+pub mod provider;
 mod strict_json;
 pub mod verify;

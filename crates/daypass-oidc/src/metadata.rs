@@ -28,6 +28,24 @@ pub struct AuthorizationServerMetadata {
     pub jwks_uri: Option<String>,
 }
 
+/// What an OpenID provider says about signing people in (OpenID Connect Discovery 1.0 §3).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default)]
+pub struct OpenIdProviderMetadata {
+    /// Its identifier, the `iss` of its ID tokens.
+    pub issuer: String,
+    /// Where browsers are sent (RFC 6749 §3.1).
+    pub authorization_endpoint: Option<String>,
+    /// Where codes are redeemed (RFC 6749 §3.2).
+    pub token_endpoint: Option<String>,
+    /// Where more is said about a person (OpenID Connect Core 1.0 §5.3).
+    pub userinfo_endpoint: Option<String>,
+    /// How clients may send their secret. `None` means `client_secret_basic`.
+    pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    /// Whether every callback has an `iss` (RFC 9207 §3).
+    pub authorization_response_iss_parameter_supported: bool,
+}
+
 /// What a protected resource says about who guards it (RFC 9728 §2).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default)]

@@ -1,4 +1,4 @@
-//! The one strict verifier, for outside tokens and for our own.
+//! The one strict verifier, for outside tokens, people's ID tokens, and our own.
 //!
 //! `jsonwebtoken` checks the signature; everything around it is checked here, because its defaults accept too much:
 //! a token without `iss` or `aud`, an unknown `crit`, the later of two claims of one name. The order is fixed: size,
@@ -9,11 +9,13 @@
 
 mod claims;
 mod compact;
+mod id_token;
 mod refused;
 
 use daypass_core::{SignedDuration, Timestamp, access_token::AccessTokenClaims, claims::Claims};
 use serde::Deserialize;
 
+pub use id_token::{ExpectedId, Identified};
 pub use refused::Refused;
 
 use crate::jwks::KeySet;
@@ -101,6 +103,14 @@ pub fn verify_outside_token(raw: &str, expected: &ExpectedOutside<'_>, keys: &Ke
     let compact = Compact::parse(raw, Kind::Outside)?;
     compact.prove(keys)?;
     claims::check_outside(&compact, expected)
+}
+
+/// Verifies an ID token that came straight from its provider's token endpoint (OpenID Connect Core 1.0 §3.1.3.7).
+/// `keys` are that provider's.
+pub fn verify_id_token(raw: &str, expected: &ExpectedId<'_>, keys: &KeySet) -> Result<Identified, Refused> {
+    let compact = Compact::parse(raw, Kind::Outside)?;
+    compact.prove(keys)?;
+    id_token::check(&compact, expected)
 }
 
 /// Verifies one of our own access tokens (RFC 9068 §4).

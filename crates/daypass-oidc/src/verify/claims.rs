@@ -24,12 +24,9 @@ pub(super) fn check_outside(compact: &Compact<'_>, expected: &ExpectedOutside<'_
     if claims.get("sub").is_some_and(|sub| !sub.is_string()) {
         return Err(Refused::MalformedClaim("sub"));
     }
-    let times = Times {
-        exp: time(required(&claims, "exp")?, "exp")?,
-        iat: time(required(&claims, "iat")?, "iat")?,
-        nbf: claims.get("nbf").map(|nbf| time(nbf, "nbf")).transpose()?,
-    };
+    let times = Times::read(&claims)?;
     times.check(expected.now)?;
+    times.check_life()?;
     let replay_key = match claims.get("jti") {
         None => format!("sha256:{}", compact.digest()),
         Some(Value::String(jti)) if is_good_jti(jti) => format!("jti:{jti}"),
@@ -49,11 +46,13 @@ pub(super) fn check_access(compact: &Compact<'_>, expected: &ExpectedAccess<'_>)
     if claims.aud != expected.audience {
         return Err(Refused::WrongAudience);
     }
-    Times { exp: claims.exp, iat: claims.iat, nbf: Some(claims.nbf) }.check(expected.now)?;
+    let times = Times { exp: claims.exp, iat: claims.iat, nbf: Some(claims.nbf) };
+    times.check(expected.now)?;
+    times.check_life()?;
     Ok(claims)
 }
 
-fn required<'c>(claims: &'c Map<String, Value>, name: &'static str) -> Result<&'c Value, Refused> {
+pub(super) fn required<'c>(claims: &'c Map<String, Value>, name: &'static str) -> Result<&'c Value, Refused> {
     claims.get(name).filter(|value| !value.is_null()).ok_or(Refused::MissingClaim(name))
 }
 
@@ -85,14 +84,22 @@ fn is_good_jti(jti: &str) -> bool {
     !jti.is_empty() && jti.len() <= MAX_JTI_BYTES && !jti.chars().any(char::is_control)
 }
 
-struct Times {
+pub(super) struct Times {
     exp: i64,
     iat: i64,
     nbf: Option<i64>,
 }
 
 impl Times {
-    fn check(&self, now: Timestamp) -> Result<(), Refused> {
+    pub(super) fn read(claims: &Map<String, Value>) -> Result<Self, Refused> {
+        Ok(Self {
+            exp: time(required(claims, "exp")?, "exp")?,
+            iat: time(required(claims, "iat")?, "iat")?,
+            nbf: claims.get("nbf").map(|nbf| time(nbf, "nbf")).transpose()?,
+        })
+    }
+
+    pub(super) fn check(&self, now: Timestamp) -> Result<(), Refused> {
         let (now, leeway) = (now.as_second(), LEEWAY.as_secs());
         if self.exp <= now - leeway {
             return Err(Refused::Expired);
@@ -103,6 +110,10 @@ impl Times {
         if self.iat > now + leeway {
             return Err(Refused::IssuedInFuture);
         }
+        Ok(())
+    }
+
+    fn check_life(&self) -> Result<(), Refused> {
         let life = SignedDuration::from_secs(self.exp.saturating_sub(self.iat));
         if life.is_negative() || life > LONGEST_LIFE {
             return Err(Refused::LivesTooLong);

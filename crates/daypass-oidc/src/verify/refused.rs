@@ -42,6 +42,12 @@ pub enum Refused {
     /// `aud` is another, or several.
     #[error("the token is meant for another audience")]
     WrongAudience,
+    /// `azp` is another, or missing where there are several audiences.
+    #[error("the token was issued to another client")]
+    WrongAuthorizedParty,
+    /// `nonce` is not the one that was sent: the token answers another request.
+    #[error("the token answers another request (`nonce`)")]
+    WrongNonce,
     /// `exp` is past.
     #[error("the token has expired")]
     Expired,
@@ -73,6 +79,8 @@ impl Refused {
             Self::MalformedClaims => "claims_malformed",
             Self::WrongIssuer => "wrong_issuer",
             Self::WrongAudience => "wrong_audience",
+            Self::WrongAuthorizedParty => "wrong_authorized_party",
+            Self::WrongNonce => "wrong_nonce",
             Self::Expired => "expired",
             Self::NotYetValid => "not_yet_valid",
             Self::IssuedInFuture => "issued_in_future",
@@ -97,6 +105,8 @@ impl Refused {
             | Self::MalformedClaims
             | Self::WrongIssuer
             | Self::WrongAudience
+            | Self::WrongAuthorizedParty
+            | Self::WrongNonce
             | Self::Expired
             | Self::NotYetValid
             | Self::IssuedInFuture
