@@ -100,16 +100,16 @@ async fn come_back(parts: &Parts, caller: &Caller, attempt: &Attempt, query: &Fo
     let (Some(known), Some(client)) = (trust.policy.provider(provider), trust.provider(provider)) else {
         return lost(parts, caller);
     };
-    if let Some(error) = query.find("error") {
-        let error: String = error.chars().filter(char::is_ascii_graphic).take(60).collect();
-        let reason = format!("{} did not sign you in ({error})", known.label);
-        return refuse(parts, caller, &attempt.sign_in, None, "provider_refused", &reason).await;
-    }
+    let said = query.find("error").map(ProviderError::of_callback);
     let callback = Callback {
         code: Secret::new(query.find("code").unwrap_or_default()),
         iss: query.find("iss").map(ToOwned::to_owned),
     };
-    match client.finish(&callback_url(parts, provider), &attempt.pending, &callback).await {
+    let outcome = match said {
+        Some(error) => Err(error),
+        None => client.finish(&callback_url(parts, provider), &attempt.pending, &callback).await,
+    };
+    match outcome {
         Ok(person) => finish(parts, caller, &attempt.sign_in, person).await,
         Err(error) if error.is_refusal() => {
             refuse(parts, caller, &attempt.sign_in, None, error.code(), &error.to_string()).await
