@@ -118,9 +118,8 @@ async fn come_back(parts: &Parts, caller: &Caller, attempt: &Attempt, query: &Fo
     }
 }
 
-/// The provider cannot be reached, or answers nonsense.
+/// The provider cannot be reached, or answers nonsense. Its client has logged it.
 fn trouble(parts: &Parts, caller: &Caller, label: &str, error: &ProviderError) -> Response {
-    tracing::warn!(request_id = %caller.context.id, code = error.code(), %error, "a provider could not sign somebody in");
     let page = Problem {
         server: parts.public_url.authority(),
         title: "Your provider could not be asked",
