@@ -10,11 +10,12 @@
 //   {"do": "tab", "number": 1}                     that tab of the machine, opened if need be
 //   {"do": "open", "url": …}
 //   {"do": "press", "name": …}                     the button or link with that name
+//   {"do": "unfold", "words": …}                   the part of the page that is folded under these words
 //   {"do": "type", "into": …, "text": …}           the field with that label
 //   {"do": "read", "until": …}                     waits until the page says so
 //   {"do": "sign-in", "as": "alice"}               at the provider: its login and its consent
 //   {"do": "refuse"}                               at the provider: no
-//   {"do": "stop-at", "url": …}                    addresses that begin so are not asked for from now on
+//   {"do": "stop-at", "url": …}                    this tab does not ask for addresses that begin so, from now on
 //   {"do": "picture", "folder": …, "name": …}      light, dark and as narrow as a phone
 //   {"do": "passkeys"}                             a security key is plugged in
 //   {"do": "html"}                                 the page's source as `html`
@@ -51,12 +52,16 @@ const orders = {
   async open({ url }) {
     // A page that was stopped at is a failed navigation to Chromium.
     await page.goto(url).catch((error) => {
-      if (!/ERR_ABORTED|ERR_BLOCKED_BY_CLIENT|ERR_FAILED/.test(error.message)) throw error;
+      if (!/ERR_ABORTED|ERR_BLOCKED_BY_CLIENT/.test(error.message)) throw error;
     });
   },
   async press({ name }) {
     const wanted = page.getByRole('button', { name }).or(page.getByRole('link', { name })).first();
     await Promise.all([arrival(), wanted.click()]);
+  },
+  async unfold({ words }) {
+    const folded = page.locator('details').filter({ hasText: words }).first();
+    if ((await folded.getAttribute('open')) === null) await folded.locator('summary').click();
   },
   async type({ into, text }) {
     await page.getByLabel(into).first().fill(text);
@@ -65,6 +70,8 @@ const orders = {
     await page.getByText(until).first().waitFor();
   },
   async 'sign-in'({ as }) {
+    // Whoever is signed in there already is sent on at once.
+    if (!inspector.isProvider(page.url())) return;
     await page.fill('input[name=login]', as);
     await page.fill('input[name=password]', 'any password will do');
     await Promise.all([arrival(), page.click('button[type=submit]')]);
@@ -76,7 +83,12 @@ const orders = {
     await Promise.all([arrival(), page.getByText('Cancel').click()]);
   },
   async 'stop-at'({ url }) {
-    await machine.route((target) => target.href.startsWith(url), (route) => route.abort('blockedbyclient'));
+    // Playwright's own routes leave redirects alone, and a way back is one.
+    const devtools = await machine.newCDPSession(page);
+    devtools.on('Fetch.requestPaused', ({ requestId }) => {
+      devtools.send('Fetch.failRequest', { requestId, errorReason: 'BlockedByClient' }).catch(() => {});
+    });
+    await devtools.send('Fetch.enable', { patterns: [{ urlPattern: `${url}*` }] });
     inspector.stopped(url);
   },
   async picture({ folder, name }) {

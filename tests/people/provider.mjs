@@ -49,7 +49,7 @@ const provider = new Provider(issuer, {
   enabledJWA: { idTokenSigningAlgValues: ['ES256', 'RS256'] },
   pkce: { required: () => true },
   findAccount: (_context, id) =>
-    people[id] && { accountId: id, claims: () => ({ sub: `00u-${id}`, ...people[id] }) },
+    people[id] && { accountId: id, claims: () => ({ sub: id, ...people[id] }) },
   jwks: { keys: [jwk] },
   cookies: { keys: ['a-key-of-the-tests'] },
   // Quiet on standard error, where its own advice for operators would go.
@@ -64,7 +64,7 @@ provider.use(async (context, next) => {
     const claims = { ...decodeJwt(context.body.id_token), ...lie.id_token };
     context.body = { ...context.body, id_token: await new SignJWT(claims).setProtectedHeader(header).sign(privateKey) };
   }
-  const back = context.response.get('location');
+  const back = context.response.get('location') ?? '';
   if (lie.callback && redirectUris.some((uri) => back.startsWith(uri))) {
     const url = new URL(back);
     for (const [name, value] of Object.entries(lie.callback)) {
@@ -74,6 +74,7 @@ provider.use(async (context, next) => {
     context.set('location', url.href);
   }
 });
+provider.on('server_error', (_context, error) => console.error(error));
 server.on('request', provider.callback());
 
 const say = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);

@@ -132,7 +132,7 @@ impl Load {
 
     /// Sends what was prepared, and says how that went.
     pub(super) fn go(&mut self) -> Result<Value> {
-        writeln!(self.orders, "go")?;
+        writeln!(self.orders, "{}", json!("go"))?;
         self.hear()
     }
 
