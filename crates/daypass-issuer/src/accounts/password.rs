@@ -56,12 +56,12 @@ const COMMON: [&str; 24] = [
 
 /// What people type along: the rows of a keyboard, the alphabet, the digits.
 const RUNS: [&str; 6] = [
-    "12345678901234567890",
+    "01234567890123456789012345",
     "abcdefghijklmnopqrstuvwxyz",
     "qwertyuiop[]asdfghjkl",
     "qwertyuiopasdfghjklzxcvbnm",
     "qwertzuiopasdfghjklyxcvbnm",
-    "09876543210987654321",
+    "09876543210987654321098765",
 ];
 
 /// Why a text may not be a password. `Display` is for the person who chose it.

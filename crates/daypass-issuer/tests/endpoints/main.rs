@@ -3,9 +3,16 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 #![expect(clippy::needless_pass_by_value, reason = "json!({…}) reads best without a borrow")]
 
+mod accounts;
 mod audit;
+mod authorize;
+mod authenticator;
 mod discovery;
 mod house;
+mod pages;
+mod people;
+mod passkeys;
 mod revoke;
+mod tab;
 mod token;
 mod token_attacks;
