@@ -2,7 +2,7 @@
 //!
 //! What is *not* here: where the outside token comes from, where the access token is kept, and when to ask for one.
 
-mod answer;
+pub(crate) mod answer;
 mod error;
 
 use daypass_core::{clock::Clock, public_url::PublicUrl, secret::Secret};
@@ -19,7 +19,7 @@ pub use answer::IssuedToken;
 pub use error::ExchangeError;
 
 /// How large an answer may be.
-const MAX_ANSWER_BYTES: usize = 64 * 1024;
+pub(crate) const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// The command line as an OAuth client. It is public: it has no secret.
 pub const CLIENT_ID: &str = "daypass-cli";
@@ -76,7 +76,11 @@ pub async fn discover(http: &HttpClient, server: &PublicUrl) -> Result<ServerEnd
     })
 }
 
-async fn document<T: DeserializeOwned>(http: &HttpClient, server: &PublicUrl, path: &str) -> Result<T, ExchangeError> {
+pub(crate) async fn document<T: DeserializeOwned>(
+    http: &HttpClient,
+    server: &PublicUrl,
+    path: &str,
+) -> Result<T, ExchangeError> {
     let not_daypass = || ExchangeError::NotDaypass { server: server.clone() };
     let url = Url::parse(&server.join(path)).map_err(|_| not_daypass())?;
     let answer = http.get_bounded(&url, MAX_ANSWER_BYTES).await.map_err(ExchangeError::Http)?;
@@ -134,7 +138,7 @@ pub async fn revoke(
 }
 
 /// Posts a form; once more if nothing of it was sent.
-async fn post(http: &HttpClient, url: &Url, form: &[(&str, &str)]) -> Result<Answer, HttpError> {
+pub(crate) async fn post(http: &HttpClient, url: &Url, form: &[(&str, &str)]) -> Result<Answer, HttpError> {
     match http.post_form_bounded(url, form, MAX_ANSWER_BYTES).await {
         Err(error) if error.is_unreachable() => http.post_form_bounded(url, form, MAX_ANSWER_BYTES).await,
         outcome => outcome,

@@ -16,6 +16,7 @@
 //! | [`metadata`] | the discovery documents of authorization servers and protected resources |
 //! | [`provider`] | the relying party: how people sign in at somebody else's provider |
 //! | [`exchange`] | the client's side: discover a server, exchange an outside token, revoke an access token |
+//! | [`session_client`] | the client's side of a person's sign-in: browser, device, refresh |
 
 pub mod exchange;
 pub mod http;
@@ -23,5 +24,6 @@ pub mod issuer_keys;
 pub mod jwks;
 pub mod metadata;
 pub mod provider;
+pub mod session_client;
 mod strict_json;
 pub mod verify;

@@ -20,6 +20,10 @@ pub const PROTECTED_RESOURCE_PATH: &str = "/.well-known/oauth-protected-resource
 pub struct AuthorizationServerMetadata {
     /// Its identifier, the `iss` of its tokens.
     pub issuer: String,
+    /// Where a person's browser is sent (RFC 6749 §3.1).
+    pub authorization_endpoint: Option<String>,
+    /// Where a device without a browser begins (RFC 8628 §4).
+    pub device_authorization_endpoint: Option<String>,
     /// Where tokens are asked for (RFC 6749 §3.2).
     pub token_endpoint: Option<String>,
     /// Where tokens are revoked (RFC 7009 §2).

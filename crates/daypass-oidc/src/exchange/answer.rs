@@ -62,7 +62,7 @@ pub(super) fn issued(answer: &Answer, now: Timestamp) -> Result<IssuedToken, Exc
     })
 }
 
-pub(super) fn success(answer: &Answer, now: Timestamp) -> Result<(), ExchangeError> {
+pub(crate) fn success(answer: &Answer, now: Timestamp) -> Result<(), ExchangeError> {
     if answer.status == StatusCode::OK {
         return Ok(());
     }
@@ -83,7 +83,7 @@ pub(super) fn success(answer: &Answer, now: Timestamp) -> Result<(), ExchangeErr
 }
 
 /// A server's text, safe for a terminal: no control sequences, not endless.
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     text.chars().take(MAX_SHOWN_CHARS).map(|char| if char.is_control() { ' ' } else { char }).collect()
 }
 

@@ -58,7 +58,7 @@ pub enum ExchangeError {
 }
 
 impl ExchangeError {
-    pub(super) fn unavailable(answer: &Answer) -> Self {
+    pub(crate) fn unavailable(answer: &Answer) -> Self {
         let retry_after = answer.headers.get(http::header::RETRY_AFTER);
         let retry_after = retry_after.and_then(|value| value.to_str().ok()).and_then(|value| value.parse().ok());
         Self::Unavailable { status: answer.status.as_u16(), retry_after }
