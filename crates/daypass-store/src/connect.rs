@@ -102,6 +102,8 @@ impl Connector {
         AnyPoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(ACQUIRE_LIMIT)
+            // A server may have gone away meanwhile; a file has not, and asking costs a trip to the connection's thread.
+            .test_before_acquire(!self.is_sqlite())
             .after_connect(move |connection, _| {
                 Box::pin(async move { sqlx::raw_sql(set_up).execute(connection).await.map(drop) })
             })

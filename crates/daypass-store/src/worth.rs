@@ -26,7 +26,8 @@ impl Store {
             "SELECT t.generation FROM refresh_token t JOIN session s ON s.id = t.session \
              WHERE t.digest = $1 AND t.generation = s.generation",
         );
-        let found = self.find("refresh_token", query.bind(refresh_token.to_string()), |columns| Ok(columns.take::<i64>()?));
+        let found =
+            self.find("refresh_token", query.bind(refresh_token.to_string()), |columns| Ok(columns.take::<i64>()?));
         Ok(found.await?.is_some())
     }
 }

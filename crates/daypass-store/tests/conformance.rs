@@ -10,28 +10,44 @@
     reason = "a test fails by panicking, and says what it skips"
 )]
 
+#[path = "conformance/accounts.rs"]
+mod accounts;
 #[path = "conformance/audit_log.rs"]
 mod audit_log;
 #[path = "conformance/bad_times.rs"]
 mod bad_times;
 #[path = "conformance/child.rs"]
 mod child;
+#[path = "conformance/codes.rs"]
+mod codes;
+#[path = "conformance/devices.rs"]
+mod devices;
 #[path = "conformance/exchanges.rs"]
 mod exchanges;
 #[path = "conformance/full_disk.rs"]
 mod full_disk;
+#[path = "conformance/guests.rs"]
+mod guests;
 #[path = "conformance/home.rs"]
 mod home;
 #[path = "conformance/hosted_files.rs"]
 mod hosted_files;
 #[path = "conformance/opening.rs"]
 mod opening;
+#[path = "conformance/people.rs"]
+mod people;
 #[path = "conformance/postgres_only.rs"]
 mod postgres_only;
 #[path = "conformance/revocations.rs"]
 mod revocations;
+#[path = "conformance/rotations.rs"]
+mod rotations;
+#[path = "conformance/sessions.rs"]
+mod sessions;
 #[path = "conformance/signing_keys.rs"]
 mod signing_keys;
+#[path = "conformance/worth.rs"]
+mod worth;
 
 /// One list, run on both.
 macro_rules! promises {
@@ -76,8 +92,43 @@ promises! {
     signing_keys::keys_come_back_as_they_were_stored,
     hosted_files::the_same_file_is_identical_and_other_bytes_are_a_conflict,
     hosted_files::the_catalogue_version_grows_with_its_own_index_only,
+    people::a_person_is_described_anew_and_their_standing_stays,
+    people::people_are_listed_by_provider_and_name,
+    people::the_same_subject_of_another_issuer_is_another_person,
+    people::a_disabled_person_loses_everything_and_an_enabled_one_begins_anew,
+    people::a_cut_covers_what_a_replica_gave_whose_clock_is_ahead_and_a_later_one_what_came_since,
+    codes::a_code_opens_one_session_and_loses_it_when_it_comes_again,
+    codes::of_20_who_redeem_a_code_at_once_one_opens_a_session,
+    codes::a_code_that_is_unknown_expired_or_of_somebody_else_opens_nothing,
+    codes::a_session_that_cannot_begin_leaves_its_code_as_it_was,
+    devices::a_device_waits_is_let_in_and_gets_one_session,
+    devices::a_device_that_is_denied_late_or_of_somebody_shut_out_gets_none,
+    devices::a_user_code_belongs_to_one_device_until_it_expires,
+    devices::no_more_devices_wait_than_may_however_many_ask_at_once,
+    devices::of_20_who_redeem_a_device_code_at_once_one_gets_a_session,
+    sessions::a_session_comes_back_as_it_was_begun_and_is_found_by_all_its_refresh_tokens,
+    sessions::a_session_is_ended_once_and_revoked,
+    sessions::what_has_ended_is_forgotten_in_its_time_and_nothing_else,
+    sessions::a_session_with_very_many_refresh_tokens_is_forgotten_piece_by_piece,
+    sessions::a_redeemed_code_of_a_forgotten_session_is_still_a_replay,
+    rotations::a_refresh_token_is_exchanged_for_the_next_and_an_old_one_ends_the_session,
+    rotations::lost_answers_in_a_row_are_forgiven_and_what_they_carried_is_worthless,
+    rotations::an_answer_whose_access_token_was_used_was_not_lost,
+    rotations::a_used_access_token_does_not_hinder_the_next_refresh,
+    rotations::noting_a_use_never_fails,
+    rotations::of_50_refreshes_at_once_one_is_the_first_and_the_last_one_holds,
+    rotations::a_session_that_is_over_is_not_refreshed_and_nothing_is_written,
+    accounts::an_account_is_made_once_and_comes_back_as_it_was_made,
+    accounts::an_invite_is_accepted_once_by_whoever_is_first,
+    accounts::an_invite_that_is_late_old_or_of_somebody_shut_out_is_not_accepted,
+    accounts::a_new_credential_takes_the_place_of_all_before_and_ends_the_sessions,
+    accounts::another_role_cuts_off_access_tokens_and_keeps_sessions,
+    accounts::a_passkey_that_counts_backwards_is_noticed,
+    worth::an_access_token_is_revoked_by_itself_with_its_session_or_with_its_person,
+    worth::only_the_last_refresh_token_is_in_force,
     opening::a_newer_schema_is_refused_and_left_as_it_is,
     opening::a_schema_of_another_build_is_refused,
+    opening::a_database_of_the_first_schema_keeps_what_it_has,
     bad_times::a_closed_store_is_unavailable_at_once,
     bad_times::a_locked_database_is_unavailable_in_time_and_works_again_afterwards,
     child::what_was_acknowledged_is_there_after_kill_9,

@@ -8,7 +8,8 @@ use std::{
     time::Duration,
 };
 
-use daypass_store::{Store, StoreError, StoreUrl};
+use daypass_store::{Revocation, RevocationRow, Revoked, Store, StoreError, StoreUrl};
+use sqlx::Connection;
 use tokio::{net::TcpListener, time::Instant};
 
 use crate::{
@@ -49,6 +50,27 @@ pub(crate) async fn a_schema_of_another_build_is_refused(home: &Home) {
     home.execute(spoil).await;
     let error = refused(&home.url()).await;
     assert!(matches!(error, StoreError::Foreign { .. }), "{error:?}");
+}
+
+/// What the first schema knew of revocations are access tokens' ids.
+pub(crate) async fn a_database_of_the_first_schema_keeps_what_it_has(home: &Home) {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("0001_begin.sql"), include_str!("../../migrations/0001_begin.sql")).unwrap();
+    if let Some(path) = home.url().path() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+    }
+    let first = sqlx::migrate::Migrator::new(folder.path()).await.unwrap();
+    let mut connection = home.behind().await;
+    first.run_direct(None, &mut connection, false).await.unwrap();
+    connection.close().await.unwrap();
+    home.execute("INSERT INTO revocation (token_id, expires_at_us, seq) VALUES ('a', 1767268800000000, 7)").await;
+    let store = home.open().await;
+    let what = Revoked::AccessToken("a".to_owned());
+    let revocation = Revocation { what, expires_at: "2026-01-01T12:00:00Z".parse().unwrap() };
+    assert_eq!(store.revocations_after(0).await.unwrap(), [RevocationRow { seq: 7, revocation }]);
+    store.record(event("goes on")).await.unwrap();
+    assert_eq!(store.people().await.unwrap(), []);
 }
 
 /// The names in a folder, sorted.
