@@ -27,7 +27,7 @@ impl Client {
         let loopback = |host: &str| RedirectUri::Loopback { host: host.into(), path: "/callback".into() };
         Ok(Self {
             id: COMMAND_LINE.parse()?,
-            name: "daypass on your computer".into(),
+            name: "the daypass command line".into(),
             redirect_uris: vec![loopback("127.0.0.1"), loopback("[::1]")],
             secret: None,
         })
