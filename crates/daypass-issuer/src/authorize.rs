@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// The longest `state` that is given back: it must fit into a cookie, sealed and with all the rest.
+/// The longest `state` that is given back, in bytes as JSON: it must fit into a cookie, sealed and with all the rest.
 const LONGEST_STATE: usize = 1024;
 
 /// What is wrong with a request, for the client (RFC 6749 §4.1.2.1).
@@ -79,7 +79,9 @@ fn who_asks(parts: &Parts, query: &Form) -> Result<CodeRequest, &'static str> {
 
 fn check(parts: &Parts, query: &Form, asked: &mut CodeRequest) -> Result<(), Wrong> {
     let invalid = |text: &str| ("invalid_request", text.to_owned());
-    if asked.state.as_ref().is_some_and(|state| state.len() > LONGEST_STATE) {
+    // A control character takes six bytes there. The two are the quotes.
+    let length = |state: &String| serde_json::to_string(state).map_or(usize::MAX, |json| json.len() - 2);
+    if asked.state.as_ref().is_some_and(|state| length(state) > LONGEST_STATE) {
         asked.state = None;
         return Err(invalid("`state` is too long"));
     }

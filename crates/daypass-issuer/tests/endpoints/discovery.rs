@@ -11,25 +11,49 @@ async fn the_server_says_what_it_offers_under_both_names() {
     let answer = house.get("/.well-known/oauth-authorization-server").await;
     assert_json_snapshot!(answer.json(), @r#"
     {
+      "authorization_endpoint": "https://packages.example.com/oauth/authorize",
+      "authorization_response_iss_parameter_supported": true,
+      "code_challenge_methods_supported": [
+        "S256"
+      ],
+      "device_authorization_endpoint": "https://packages.example.com/oauth/device_authorization",
       "grant_types_supported": [
+        "authorization_code",
+        "refresh_token",
+        "urn:ietf:params:oauth:grant-type:device_code",
         "urn:ietf:params:oauth:grant-type:token-exchange"
       ],
       "id_token_signing_alg_values_supported": [
         "ES256"
       ],
+      "introspection_endpoint": "https://packages.example.com/oauth/introspect",
+      "introspection_endpoint_auth_methods_supported": [
+        "client_secret_basic",
+        "client_secret_post"
+      ],
       "issuer": "https://packages.example.com",
       "jwks_uri": "https://packages.example.com/.well-known/jwks.json",
-      "response_types_supported": [],
+      "response_modes_supported": [
+        "query"
+      ],
+      "response_types_supported": [
+        "code"
+      ],
       "revocation_endpoint": "https://packages.example.com/oauth/revoke",
       "revocation_endpoint_auth_methods_supported": [
         "none"
+      ],
+      "scopes_supported": [
+        "offline_access"
       ],
       "subject_types_supported": [
         "public"
       ],
       "token_endpoint": "https://packages.example.com/oauth/token",
       "token_endpoint_auth_methods_supported": [
-        "none"
+        "none",
+        "client_secret_basic",
+        "client_secret_post"
       ]
     }
     "#);

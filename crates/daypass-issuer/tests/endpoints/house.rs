@@ -9,6 +9,7 @@ use daypass_core::{
     clock::{Clock, ManualClock, SystemClock},
     policy::Policy,
     request::{RequestContext, RequestId},
+    session::SessionLimits,
 };
 use daypass_issuer::{Issuer, IssuerOptions, KeyEncryptionKey, LoadedPolicy};
 use daypass_store::{AuditQuery, Store};
@@ -29,7 +30,8 @@ pub(crate) struct House {
     pub(crate) issuer: Issuer,
     pub(crate) store: Store,
     pub(crate) clock: Arc<ManualClock>,
-    _folder: TempDir,
+    /// Where the database is.
+    pub(crate) folder: TempDir,
 }
 
 pub(crate) struct Answer {
@@ -52,6 +54,15 @@ impl Answer {
 
 impl House {
     pub(crate) async fn build() -> Self {
+        Self::build_at(URL, SessionLimits::default(), policy).await
+    }
+
+    /// At another public URL, with other limits, and with the policy that `policy` makes of the provider's URL.
+    pub(crate) async fn build_at(
+        public_url: &str,
+        sessions: SessionLimits,
+        policy: impl FnOnce(&str) -> LoadedPolicy,
+    ) -> Self {
         let provider = Provider::start().await;
         let folder = tempfile::tempdir().unwrap();
         let store =
@@ -59,18 +70,18 @@ impl House {
         // The provider stamps its tokens with the real time; from there on the tests move the clock.
         let clock = Arc::new(ManualClock::new(SystemClock.now()));
         let issuer = Issuer::open(IssuerOptions {
-            public_url: URL.parse().unwrap(),
+            public_url: public_url.parse().unwrap(),
             key_encryption_key: KeyEncryptionKey::parse(&KeyEncryptionKey::generate().unwrap()).unwrap(),
             store: store.clone(),
             policy: policy(provider.url()),
             clock: clock.clone(),
-            sessions: daypass_core::session::SessionLimits::default(),
+            sessions,
             indexes: vec!["python".parse().unwrap()],
             allow_loopback_issuers: true,
         })
         .await
         .unwrap();
-        Self { provider, issuer, store, clock, _folder: folder }
+        Self { provider, issuer, store, clock, folder }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -78,9 +89,9 @@ impl House {
     }
 
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Answer {
-        request
-            .extensions_mut()
-            .insert(RequestContext { id: RequestId { process: 7, number: 1 }, peer: "192.0.2.7".parse().unwrap() });
+        if request.extensions().get::<RequestContext>().is_none() {
+            request.extensions_mut().insert(from("192.0.2.7"));
+        }
         let response = self.issuer.router().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
@@ -125,6 +136,11 @@ impl House {
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
+}
+
+/// What the server knows of a request from that address.
+pub(crate) fn from(peer: &str) -> RequestContext {
+    RequestContext { id: RequestId { process: 7, number: 1 }, peer: peer.parse().unwrap() }
 }
 
 /// What a job's token says, with `claims` laid over.
