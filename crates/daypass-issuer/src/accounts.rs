@@ -33,8 +33,8 @@ use axum::{
 };
 use daypass_core::{
     audit::{AuditKind, Outcome},
-    names::{AccountName, ProviderName},
-    person::{LOCAL_PROVIDER, ProvenPerson},
+    names::AccountName,
+    person::ProvenPerson,
 };
 use daypass_store::{Account, StoreError};
 use url::{Host, Url};
@@ -84,17 +84,25 @@ fn relying_party(parts: &Parts) -> Option<RelyingParty> {
     }
 }
 
-/// Somebody who proved to be the holder of an account.
-fn proven(parts: &Parts, account: &Account) -> Option<ProvenPerson> {
-    let provider: ProviderName = LOCAL_PROVIDER.parse().ok()?;
-    Some(ProvenPerson {
-        provider,
-        issuer: parts.public_url.as_str().to_owned(),
-        subject: account.name.as_str().to_owned(),
-        name: account.display_name.clone(),
-        email: account.email.clone(),
+/// Ends a sign-in for the holder of an account.
+///
+/// Who they are was settled when the account was made, and stays so when the server gets another URL: what is cut off
+/// when they are shut out are this person's sessions.
+async fn finish(parts: &Parts, caller: &Caller, sign_in: &SignIn, account: Account) -> Response {
+    let record = match parts.store.person(account.person).await {
+        Ok(record) => record,
+        Err(error) => return sign_in::unavailable(parts, caller, &error),
+    };
+    let Some(person) = record.map(|record| record.person) else { return sign_in::lost(parts, caller) };
+    let person = ProvenPerson {
+        provider: person.provider,
+        issuer: person.issuer,
+        subject: person.subject,
+        name: account.display_name,
+        email: account.email,
         groups: Vec::new(),
-    })
+    };
+    sign_in::finish(parts, caller, sign_in, person).await
 }
 
 /// An attempt that failed: the code for the auditor, and whose account it was about, if there is one.

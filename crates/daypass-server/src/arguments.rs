@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use daypass_core::{names::AccountName, role::Role};
 use url::Url;
 
 const AFTER_HELP: &str = "\
@@ -27,7 +28,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Write a commented configuration and policy file to start from
+    /// Write a commented configuration and policy file to start from, and make the first administrator
     Init(Init),
     /// Run the server
     Serve(Serve),
@@ -35,6 +36,8 @@ pub(crate) enum Command {
     CheckConfig(Place),
     /// Put wheels and source distributions into an index, also while the server runs
     Import(Import),
+    /// Make, invite, list and shut out people, also while the server runs
+    User(User),
     /// Show the audit log
     Audit(Audit),
     /// Show the signing keys
@@ -55,6 +58,9 @@ pub(crate) struct Init {
     /// The folder to write `daypassd.toml` and `policy.toml` into
     #[arg(default_value = ".")]
     pub(crate) folder: PathBuf,
+    /// The name of the first administrator's account
+    #[arg(long, value_name = "NAME", default_value = "admin")]
+    pub(crate) admin: AccountName,
 }
 
 /// Where the configuration and the data are.
@@ -66,7 +72,7 @@ pub(crate) struct Place {
     /// Run for trying out: loopback only, everything in one folder, issuers on loopback allowed
     #[arg(long)]
     pub(crate) dev: bool,
-    /// The folder for the database, the keys and the files [default: ./daypass-data]
+    /// The folder for the database, the keys and the files [default: daypass-data, beside the configuration file]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     /// A policy file with issuers and identities; may be given several times
@@ -102,6 +108,89 @@ pub(crate) struct Import {
     /// Wheels (`.whl`), source distributions (`.tar.gz`, `.zip`), or folders of them
     #[arg(required = true, value_name = "FILE|DIR")]
     pub(crate) files: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct User {
+    #[command(subcommand)]
+    pub(crate) action: UserAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum UserAction {
+    /// Make a built-in account and print its invite link
+    Add {
+        #[command(flatten)]
+        place: Place,
+        /// The account's name: lower-case letters, digits and `-_.`
+        #[arg(value_name = "NAME")]
+        account: AccountName,
+        /// What it may do on all indexes: `reader`, `publisher` or `admin`
+        #[arg(long, default_value = "reader")]
+        role: Role,
+        /// What to call the person [default: NAME]
+        #[arg(long, value_name = "TEXT")]
+        name: Option<String>,
+        /// Their e-mail address
+        #[arg(long, value_name = "ADDRESS")]
+        email: Option<String>,
+    },
+    /// List the people of all providers
+    List {
+        #[command(flatten)]
+        place: Place,
+        /// How to write it
+        #[arg(short, long, value_enum, default_value_t = Output::Text)]
+        output: Output,
+    },
+    /// Shut a person out: within five seconds they are refused everywhere
+    Disable {
+        #[command(flatten)]
+        place: Place,
+        /// A built-in account, or `PROVIDER/SUBJECT` as `list` shows it
+        #[arg(value_name = "NAME")]
+        who: String,
+    },
+    /// Let a person in again who was shut out
+    Enable {
+        #[command(flatten)]
+        place: Place,
+        /// A built-in account, or `PROVIDER/SUBJECT` as `list` shows it
+        #[arg(value_name = "NAME")]
+        who: String,
+    },
+    /// Give a built-in account another role
+    Role {
+        #[command(flatten)]
+        place: Place,
+        /// The account
+        #[arg(value_name = "NAME")]
+        account: AccountName,
+        /// `reader`, `publisher` or `admin`
+        role: Role,
+    },
+    /// Print a new invite link for a built-in account; the ones before are void
+    Invite {
+        #[command(flatten)]
+        place: Place,
+        /// The account
+        #[arg(value_name = "NAME")]
+        account: AccountName,
+    },
+}
+
+impl UserAction {
+    /// Where the configuration and the data are.
+    pub(crate) fn place(&self) -> &Place {
+        match self {
+            Self::Add { place, .. }
+            | Self::List { place, .. }
+            | Self::Disable { place, .. }
+            | Self::Enable { place, .. }
+            | Self::Role { place, .. }
+            | Self::Invite { place, .. } => place,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

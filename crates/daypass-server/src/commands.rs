@@ -8,6 +8,7 @@ mod init;
 mod key;
 mod migrate;
 mod serve;
+mod user;
 
 use std::io::{self, Write};
 
@@ -21,10 +22,11 @@ use crate::{
 /// Does what was typed.
 pub(crate) async fn run(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Init(init) => init::run(&init),
+        Command::Init(init) => init::run(init).await,
         Command::Serve(serve) => serve::run(serve).await,
         Command::CheckConfig(place) => check_config::run(&place),
         Command::Import(import) => import::run(import).await,
+        Command::User(user) => user::run(user).await,
         Command::Audit(audit) => audit::run(audit).await,
         Command::Key(key) => key::run(key).await,
         Command::Migrate(place) => migrate::run(&place).await,

@@ -134,8 +134,8 @@ impl Settings {
             None => written.public_url,
         };
         // Paths in the file are relative to the file, paths on the command line to the current folder.
-        let in_file = written.data.map(|path| base.join(path));
-        let data = place.data.clone().or(in_file).unwrap_or_else(|| PathBuf::from(DEFAULT_DATA));
+        let in_file = || base.join(written.data.unwrap_or_else(|| PathBuf::from(DEFAULT_DATA)));
+        let data = place.data.clone().unwrap_or_else(in_file);
         let database = written.database.unwrap_or_else(|| data.join("daypass.sqlite").display().to_string());
         let database = database.parse().map_err(|error| Failure::configuration(format!("`database`: {error}")))?;
         let policy = if place.policy.is_empty() {
@@ -283,6 +283,22 @@ mod tests {
         for bad in ["ftp://mirror.example.com/", "https://u:p@mirror.example.com/", "https://mirror.example.com/?a"] {
             assert!(url(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_data_folder_stands_beside_the_file_unless_a_flag_says_otherwise() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = folder.path().join("daypassd.toml");
+        let read = |text: &str, data: Option<&str>| {
+            std::fs::write(&config, text).unwrap();
+            let place = Place { config: Some(config.clone()), data: data.map(PathBuf::from), ..Place::default() };
+            Settings::read(&place).unwrap().data
+        };
+        assert_eq!(read("", None), folder.path().join("daypass-data"));
+        assert_eq!(read("data = \"d\"", None), folder.path().join("d"));
+        assert_eq!(read("data = \"/d\"", None), PathBuf::from("/d"));
+        assert_eq!(read("data = \"d\"", Some("e")), PathBuf::from("e"));
+        assert_eq!(Settings::read(&Place::default()).unwrap().data, PathBuf::from("daypass-data"));
     }
 
     #[test]

@@ -6,13 +6,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use daypass_core::secret::Secret;
+use daypass_core::{public_url::PublicUrl, secret::Secret};
 use daypass_issuer::KeyEncryptionKey;
 
 use crate::failure::Failure;
 
 /// The file with the key under which signing keys are sealed.
 const KEY_FILE: &str = "key-encryption.key";
+
+/// The file with the URL under which the server was known when it last started.
+const URL_FILE: &str = "public-url";
 
 /// The folder for packages.
 const FILES: &str = "files";
@@ -78,6 +81,23 @@ impl DataFolder {
         };
         write().map_err(|error| self.unusable(&error))?;
         fs::read_to_string(path).map(Secret::new).map_err(|error| self.unusable(&error))
+    }
+
+    /// Writes down the URL under which the server is known, for the commands that work beside it.
+    pub(crate) fn keep_public_url(&self, url: &PublicUrl) -> Result<(), Failure> {
+        let (path, temporary) = (self.0.join(URL_FILE), self.0.join(format!("{URL_FILE}.new-{}", std::process::id())));
+        let _ = fs::remove_file(&temporary);
+        private_file()
+            .create_new(true)
+            .open(&temporary)
+            .and_then(|mut file| file.write_all(format!("{url}\n").as_bytes()))
+            .and_then(|()| fs::rename(&temporary, path))
+            .map_err(|error| self.unusable(&error))
+    }
+
+    /// The URL under which the server was known when it last started, if it ever was.
+    pub(crate) fn public_url(&self) -> Option<PublicUrl> {
+        fs::read_to_string(self.0.join(URL_FILE)).ok()?.trim().parse().ok()
     }
 
     /// The folder for packages.
@@ -217,6 +237,19 @@ mod tests {
         assert!(folder.key_encryption_key().is_err());
         fs::set_permissions(folder.0.join(KEY_FILE), fs::Permissions::from_mode(0o600)).unwrap();
         assert!(folder.key_encryption_key().is_ok());
+    }
+
+    #[test]
+    fn the_url_of_the_last_start_is_remembered() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = DataFolder::open(&parent.path().join("d")).unwrap();
+        assert_eq!(folder.public_url(), None);
+        for url in ["http://127.0.0.1:7411", "https://packages.example.com"] {
+            folder.keep_public_url(&url.parse().unwrap()).unwrap();
+            assert_eq!(folder.public_url().unwrap().as_str(), url);
+        }
+        fs::write(folder.0.join(URL_FILE), "nonsense").unwrap();
+        assert_eq!(folder.public_url(), None);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod config;
 mod data_folder;
 mod failure;
 mod health;
+mod invites;
 mod listener;
 mod policy_files;
 mod proxies;

@@ -13,7 +13,7 @@ use daypass_store::{Account, StoreError};
 use super::{
     Failed, again,
     challenge::{self, Challenge},
-    proven, relying_party, wait,
+    finish, relying_party, wait,
     webauthn::{self, NotAccepted, PublicKey, Used},
 };
 use crate::{
@@ -75,10 +75,7 @@ async fn check(parts: &Parts, caller: &Caller, sign_in: &SignIn, form: &Form) ->
     match prove(parts, sign_in, form).await {
         Ok(account) => {
             parts.accounts.throttle.was_right(None, peer);
-            match proven(parts, &account) {
-                Some(person) => sign_in::finish(parts, caller, sign_in, person).await,
-                None => sign_in::lost(parts, caller),
-            }
+            finish(parts, caller, sign_in, account).await
         }
         Err(NoProof::Store(error)) => sign_in::unavailable(parts, caller, &error),
         Err(NoProof::Refused { code, reason, account }) => {

@@ -8,7 +8,7 @@ use axum::{
 };
 use daypass_core::{names::AccountName, secret::Secret};
 
-use super::{Failed, again, busy, proven, wait};
+use super::{Failed, again, busy, finish, wait};
 use crate::{
     caller::Caller,
     form::Form,
@@ -48,19 +48,16 @@ async fn check(parts: &Parts, caller: &Caller, sign_in: &SignIn, form: &Form) ->
     };
     let hash = account.as_ref().and_then(|account| account.password_hash.clone());
     let Ok(same) = parts.accounts.hasher.verify(password, hash).await else { return busy(parts, caller) };
-    let (code, reason) = match &account {
+    let (code, reason) = match account {
         Some(account) if same && !account.disabled => {
             parts.accounts.throttle.was_right(name.as_ref(), peer);
-            return match proven(parts, account) {
-                Some(person) => sign_in::finish(parts, caller, sign_in, person).await,
-                None => sign_in::lost(parts, caller),
-            };
+            return finish(parts, caller, sign_in, account).await;
         }
         Some(_) if same => ("account_disabled", "the account is disabled"),
-        Some(account) if account.password_hash.is_none() => ("no_password", "the account has no password"),
+        Some(ref account) if account.password_hash.is_none() => ("no_password", "the account has no password"),
         Some(_) => ("wrong_password", "the password is wrong"),
         None => ("account_unknown", "there is no such account"),
     };
-    let account = account.as_ref().map(|account| &account.name);
+    let account = name.as_ref().filter(|_| code != "account_unknown");
     again(parts, caller, sign_in, &typed, WRONG, Failed { code, reason, account }).await
 }

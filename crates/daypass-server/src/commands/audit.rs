@@ -58,7 +58,9 @@ pub(crate) async fn run(audit: Audit) -> Result<(), Failure> {
 /// One line: when, what, who, as what, until when, which file, why not.
 fn for_people(event: &AuditEvent) -> String {
     let mut words = vec![format!("{:.0}", event.time), format!("{:<15}", event.kind.as_str())];
-    if let Some(actor) = &event.actor {
+    if let Some(person) = &event.person {
+        words.push(person.escape_debug().to_string());
+    } else if let Some(actor) = &event.actor {
         words.push(actor.sub.escape_debug().to_string());
     }
     if let Some(identity) = &event.identity {

@@ -1,17 +1,30 @@
 //! `daypassd init`.
 
-use std::{fs::OpenOptions, io::Write, path::Path};
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    path::Path,
+};
+
+use daypass_core::{
+    clock::{Clock, SystemClock},
+    role::Role,
+};
 
 use super::say;
 use crate::{
-    arguments::Init,
-    config::{EXAMPLE, EXAMPLE_POLICY},
+    arguments::{Init, Place},
+    assemble::open_store,
+    config::{EXAMPLE, EXAMPLE_POLICY, Settings},
+    data_folder::DataFolder,
     failure::Failure,
+    invites::{self, InviteLink, Wanted},
 };
 
-/// Writes the two commented files; never over one that is there.
-pub(crate) fn run(init: &Init) -> Result<(), Failure> {
-    std::fs::create_dir_all(&init.folder)
+/// Writes the two commented files, never over one that is there, and makes the data folder with the first
+/// administrator in it.
+pub(crate) async fn run(init: Init) -> Result<(), Failure> {
+    fs::create_dir_all(&init.folder)
         .map_err(|error| Failure::data(format!("could not create {}: {error}", init.folder.display())))?;
     let (config, policy) = (init.folder.join("daypassd.toml"), init.folder.join("policy.toml"));
     if let Some(there) = [&config, &policy].into_iter().find(|path| path.exists()) {
@@ -20,13 +33,41 @@ pub(crate) fn run(init: &Init) -> Result<(), Failure> {
     }
     write_new(&config, EXAMPLE)?;
     write_new(&policy, EXAMPLE_POLICY)?;
-    say(&format!(
-        "wrote {} and {}\nNext: edit them, then `daypassd check-config --config {}` and `daypassd serve --config {}`\n",
-        config.display(),
-        policy.display(),
-        config.display(),
-        config.display(),
-    ))
+    let made = make_administrator(&init, &config).await.inspect_err(|_| {
+        // So that it can be tried again when what stood in the way is gone.
+        let _ = fs::remove_file(&config);
+        let _ = fs::remove_file(&policy);
+    });
+    let (config, policy) = (config.display(), policy.display());
+    let mut text = format!("wrote {config} and {policy}\n");
+    let admin = &init.admin;
+    match made? {
+        Some(link) => text.push_str(&format!(
+            "made the administrator `{admin}`, whose invite works once, until {}:\n  {}\n\
+             Next: edit the files, then `daypassd check-config --config {config}` and `daypassd serve --config {config}`\n\
+             and open the invite. After a change of `public_url`, `daypassd user invite {admin} --config {config}` \
+             prints another.\n",
+            link.until.strftime("%Y-%m-%d %H:%M UTC"),
+            link.url.expose(),
+        )),
+        None => text.push_str(&format!(
+            "the account `{admin}` was there already\n\
+             Next: edit the files, then `daypassd check-config --config {config}` and `daypassd serve --config {config}`\n",
+        )),
+    }
+    say(&text)
+}
+
+/// Makes the data folder, the database and the account. `None`: there is such an account.
+async fn make_administrator(init: &Init, config: &Path) -> Result<Option<InviteLink>, Failure> {
+    let settings = Settings::read(&Place { config: Some(config.to_owned()), ..Place::default() })?;
+    DataFolder::open(&settings.data)?;
+    let server = settings.public_url_at(settings.listen)?;
+    let store = open_store(&settings).await?;
+    let wanted = Wanted { name: init.admin.clone(), display_name: None, email: None, role: Role::Admin };
+    let made = invites::add_account(&store, &server, wanted, SystemClock.now()).await;
+    store.close().await;
+    made
 }
 
 fn write_new(path: &Path, text: &str) -> Result<(), Failure> {

@@ -3,13 +3,27 @@
 use std::io::Write;
 
 use aws_lc_rs::rand;
-use daypass_core::{names::IndexName, public_url::PublicUrl};
+use daypass_core::{
+    clock::{Clock, SystemClock},
+    names::{AccountName, IndexName},
+    public_url::PublicUrl,
+    role::Role,
+};
+use daypass_store::Store;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
-    arguments::Serve, assemble::Parts, config::Settings, data_folder::DataFolder, failure::Failure, listener,
-    ready_file, telemetry,
+    arguments::Serve,
+    assemble::{Parts, store_failure},
+    config::Settings,
+    data_folder::DataFolder,
+    failure::Failure,
+    invites::{self, InviteLink, Wanted},
+    listener, ready_file, telemetry,
 };
+
+/// The account of `--dev`.
+const DEV_ACCOUNT: &str = "dev";
 
 /// Serves until it is interrupted or terminated.
 pub(crate) async fn run(serve: Serve) -> Result<(), Failure> {
@@ -21,6 +35,8 @@ pub(crate) async fn run(serve: Serve) -> Result<(), Failure> {
     let bound = listener.local_addr().map_err(Failure::network)?;
     let public_url = settings.public_url_at(bound)?;
     let parts = Parts::open(&settings, &data, &public_url).await?;
+    data.keep_public_url(&public_url)?;
+    let dev_invite = if settings.dev { dev_invite(&parts.store, &public_url).await? } else { None };
     let stop = stop_signal()?;
 
     let (answers, store) = (parts.answers(process_number()?), parts.store.clone());
@@ -30,7 +46,7 @@ pub(crate) async fn run(serve: Serve) -> Result<(), Failure> {
     if let Some(path) = &serve.ready_file {
         ready_file::write(path, &public_url, index)?;
     }
-    greet(&settings, &public_url, index);
+    greet(&settings, &public_url, index, dev_invite.as_ref());
     listener::serve(listener, answers, stop).await;
     beside.abort();
     if let Some(path) = &serve.ready_file {
@@ -64,7 +80,22 @@ fn process_number() -> Result<u64, Failure> {
     Ok(u64::from_le_bytes(bytes))
 }
 
-fn greet(settings: &Settings, public_url: &PublicUrl, index: &IndexName) {
+/// A way in for whoever tries daypass out: the account `dev`, made where there is none at all, and a new invite at each
+/// start for as long as it has not been accepted.
+async fn dev_invite(store: &Store, server: &PublicUrl) -> Result<Option<InviteLink>, Failure> {
+    let (name, now): (AccountName, _) = (DEV_ACCOUNT.parse().map_err(Failure::other)?, SystemClock.now());
+    match store.account(&name).await.map_err(store_failure)? {
+        Some(dev) if dev.disabled || dev.password_hash.is_some() || !dev.passkeys.is_empty() => Ok(None),
+        Some(_) => invites::invite_again(store, server, &name, now).await,
+        None if store.accounts().await.map_err(store_failure)?.is_empty() => {
+            let wanted = Wanted { name, display_name: None, email: None, role: Role::Admin };
+            invites::add_account(store, server, wanted, now).await
+        }
+        None => Ok(None),
+    }
+}
+
+fn greet(settings: &Settings, public_url: &PublicUrl, index: &IndexName, dev_invite: Option<&InviteLink>) {
     tracing::info!(
         listen = %settings.listen, url = %public_url, data = %settings.data.display(), database = %settings.database,
         "serving",
@@ -81,6 +112,12 @@ fn greet(settings: &Settings, public_url: &PublicUrl, index: &IndexName) {
             public_url.index_url(index),
             settings.data.display(),
         );
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        let invite = dev_invite.map(|link| {
+            format!(
+                "To sign in as the administrator `{DEV_ACCOUNT}`, choose a password or a passkey here, once:\n  {}\n",
+                link.url.expose()
+            )
+        });
+        let _ = std::io::stderr().write_all(format!("{text}{}", invite.unwrap_or_default()).as_bytes());
     }
 }
