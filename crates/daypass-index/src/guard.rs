@@ -85,13 +85,12 @@ impl Guard {
         let now = self.clock.now();
         let known = self.known.get(&digest).filter(|known| self.is_current(known));
         let first = known.is_none();
-        let caller = match known {
-            Some(known) => known,
-            None => {
-                let caller = Arc::new(self.verify(authorization, now)?);
-                self.known.insert(digest, Arc::clone(&caller));
-                caller
-            }
+        let caller = if let Some(known) = known {
+            known
+        } else {
+            let caller = Arc::new(self.verify(authorization, now)?);
+            self.known.insert(digest, Arc::clone(&caller));
+            caller
         };
         if now.as_second() >= caller.claims.exp {
             return Err(Unauthenticated::Expired.into());
