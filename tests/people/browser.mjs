@@ -17,8 +17,8 @@
 //   {"do": "refuse"}                               at the provider: no
 //   {"do": "stop-at", "url": …}                    this tab does not ask for addresses that begin so, from now on
 //   {"do": "picture", "folder": …, "name": …}      light, dark and as narrow as a phone
+//   {"do": "provider", "origin": …}                pages there are not ours either
 //   {"do": "passkeys"}                             a security key is plugged in
-//   {"do": "html"}                                 the page's source as `html`
 import readline from 'node:readline';
 import { chromium } from 'playwright-core';
 import { Inspector } from './inspector.mjs';
@@ -94,6 +94,9 @@ const orders = {
   async picture({ folder, name }) {
     await inspector.picture(page, folder, name);
   },
+  async provider({ origin }) {
+    inspector.provider(origin);
+  },
   async passkeys() {
     const devtools = await machine.newCDPSession(page);
     await devtools.send('WebAuthn.enable');
@@ -104,9 +107,6 @@ const orders = {
       },
     });
   },
-  async html() {
-    return { html: await page.content() };
-  },
 };
 
 // The next page, or, where the way ends at `stop-at`, the end of that way. A button of a script may lead nowhere.
@@ -116,21 +116,22 @@ async function arrival() {
   await Promise.race([settled, stopped]);
 }
 
-// Some pages only lead on to the next one, by themselves.
+// Some pages only lead on to the next one, by themselves, in the middle of whatever is asked of them.
 async function settle() {
-  for (let hops = 0; hops < 5; hops += 1) {
-    const onward = await page.locator('meta[http-equiv=refresh i]').count().catch(() => 0);
-    if (onward === 0) return;
-    await arrival();
+  for (let tries = 0; tries < 100; tries += 1) {
+    await page.waitForLoadState('load').catch(() => {});
+    const html = await page.content().catch(() => undefined);
+    if (html !== undefined && !/http-equiv="refresh"/i.test(html)) return;
+    await new Promise((later) => setTimeout(later, 30));
   }
 }
 
 async function obey(order) {
-  const more = (await orders[order.do](order)) ?? {};
+  await orders[order.do](order);
   await settle();
   await inspector.inspect(page, scripts);
   const text = await page.locator('body').innerText().catch(() => '');
-  return { ...more, ...inspector.report(), url: page.url(), title: await page.title().catch(() => ''), text };
+  return { ...inspector.report(), url: page.url(), title: await page.title().catch(() => ''), text };
 }
 
 await orders.machine({});

@@ -19,6 +19,10 @@ export class Inspector {
     this.#providers = providers;
   }
 
+  provider(origin) {
+    this.#providers.push(origin);
+  }
+
   isProvider(url) {
     return this.#providers.some((origin) => url.startsWith(`${origin}/`));
   }

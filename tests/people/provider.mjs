@@ -7,7 +7,6 @@
 //
 //   {"lie": {"id_token": {…}, "callback": {…}}}   from now on changes these claims of the ID token, or these
 //                                                  parameters of the way back; {} tells the truth again
-//   {"person": "alice", "groups": […]}            changes what is known of somebody
 //   {"asked": true}                               says how often each path was asked for
 import http from 'node:http';
 import readline from 'node:readline';
@@ -82,7 +81,6 @@ say({ issuer });
 for await (const line of readline.createInterface({ input: process.stdin })) {
   const order = JSON.parse(line);
   if (order.lie) lie = order.lie;
-  if (order.person) people[order.person] = { ...people[order.person], ...order, person: undefined };
   say(order.asked ? asked : {});
 }
 process.exit(0);

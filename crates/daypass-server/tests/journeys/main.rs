@@ -1,6 +1,6 @@
 //! Journeys: the whole product as its users meet it. A real `daypassd`, the real `daypass` in its real wheel, real
-//! pip and uv; only the world outside is faked (an OpenID provider, an upstream index), by code that shares nothing
-//! with ours.
+//! pip and uv, for people a real browser and a certified provider; only the rest of the world is faked (a CI's OpenID
+//! provider, an upstream index), by code that shares nothing with ours.
 //!
 //! `cargo xtask test` brings the installers. Run by anything else, the journeys that need them say so.
 
@@ -20,9 +20,11 @@ mod http;
 mod index;
 mod installers;
 mod parallel;
+mod people;
 mod secrets;
 mod server;
 mod slow;
 mod stage;
 mod tour;
+mod users;
 mod world;

@@ -1,4 +1,4 @@
-//! What `cargo xtask test` prepared: pip in several versions, uv, keyring with our wheel.
+//! What `cargo xtask test` prepared: pip in several versions, uv, keyring with our wheel, what people need.
 
 use std::{
     fs,
@@ -53,6 +53,31 @@ impl Stage {
     /// The wheels that ours needs.
     pub(crate) fn wheelhouse(&self) -> PathBuf {
         self.path("wheelhouse")
+    }
+
+    /// The scripts of `tests/people`, beside the Node packages they need.
+    pub(crate) fn people(&self) -> PathBuf {
+        self.path("people")
+    }
+
+    /// poetry, which has our wheel.
+    pub(crate) fn poetry(&self) -> PathBuf {
+        self.path("poetry")
+    }
+
+    /// twine, which has our wheel.
+    pub(crate) fn twine(&self) -> PathBuf {
+        self.path("twine")
+    }
+
+    /// A Python with authlib.
+    pub(crate) fn authlib(&self) -> PathBuf {
+        self.path("authlib")
+    }
+
+    /// Where pictures of pages go.
+    pub(crate) fn screenshots(&self) -> PathBuf {
+        self.path("screenshots")
     }
 
     /// A `PATH` with Python on it.

@@ -40,9 +40,27 @@ pub(crate) struct Plan {
     upstream: Upstream,
     policy: Option<String>,
     config: Option<String>,
+    folder: TempDir,
+    port: u16,
 }
 
 impl Plan {
+    /// The server's public URL, for whoever must know it beforehand.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// On this port.
+    pub(crate) fn on_port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// The world's folder, in which the policy file will be.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// More lines for the policy file.
     pub(crate) fn policy(mut self, text: &str) -> Self {
         self.policy = Some(text.to_owned());
@@ -57,7 +75,7 @@ impl Plan {
 
     /// Starts it all.
     pub(crate) fn start(self) -> World {
-        let folder = tempfile::Builder::new().prefix("daypass-journey-").tempdir().unwrap();
+        let folder = self.folder;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let provider = runtime.block_on(Provider::start());
         let policy = format!("{}\n{}", policy(provider.url()), self.policy.unwrap_or_default());
@@ -68,8 +86,7 @@ impl Plan {
             fs::write(&path, config).unwrap();
             more.extend(["--config".to_owned(), path.display().to_string()]);
         }
-        let port = free_port();
-        let upstream = self.upstream;
+        let (port, upstream) = (self.port, self.upstream);
         let mut world = World { server: None, upstream, provider, _runtime: runtime, port, more, folder };
         world.import(&Wheel::new(PRIVATE, "1.0").module("def hello():\n    return 'hello from a private package'\n"));
         world.restart();
@@ -89,7 +106,8 @@ impl World {
         upstream.add_wheel(&Wheel::new(PUBLIC, "2.5").module("shines = True\n"));
         // Whoever installs this one has been tricked: the private project has the same name.
         upstream.add_wheel(&Wheel::new(PRIVATE, "99.0").module("def hello():\n    return 'stolen'\n"));
-        Plan { upstream, policy: None, config: None }
+        let folder = tempfile::Builder::new().prefix("daypass-journey-").tempdir().unwrap();
+        Plan { upstream, policy: None, config: None, folder, port: free_port() }
     }
 
     /// The command line of the server.
