@@ -7,6 +7,8 @@ mod crash;
 mod hosted_files;
 mod import;
 mod pages;
+mod people;
+mod people;
 mod refusals;
 mod signer;
 mod sockets;
