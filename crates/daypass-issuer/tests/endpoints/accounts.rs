@@ -22,6 +22,11 @@ pub(crate) const PASSWORD: &str = "four words in a row";
 
 /// Makes an account, as `daypassd user add` does; the path of its invite link.
 pub(crate) async fn invite(house: &House, name: &str) -> String {
+    invite_at(house, name, URL).await
+}
+
+/// The same, made when the server was known under this URL.
+async fn invite_at(house: &House, name: &str, server: &str) -> String {
     let (invite, new, now) = new_invite(house, name);
     let account = NewAccount {
         name: name.parse().unwrap(),
@@ -29,9 +34,9 @@ pub(crate) async fn invite(house: &House, name: &str) -> String {
         email: Some(format!("{name}@example.com")),
         role: Role::Reader,
         person: SeenPerson {
-            id: PersonId::of(URL, name),
+            id: PersonId::of(server, name),
             provider: "local".parse().unwrap(),
-            issuer: URL.to_owned(),
+            issuer: server.to_owned(),
             subject: name.to_owned(),
             name: name.to_owned(),
             email: None,
@@ -67,10 +72,14 @@ fn new_invite(house: &House, name: &str) -> (Secret, NewInvite, Timestamp) {
 /// An account with a password.
 pub(crate) async fn account(house: &House, name: &str) {
     let path = invite(house, name).await;
+    choose_password(house, &path).await;
+}
+
+async fn choose_password(house: &House, path: &str) {
     let mut tab = Tab::open(house);
-    let request = tab.get(&path).await.field("request").to_owned();
+    let request = tab.get(path).await.field("request").to_owned();
     let form = [("request", &*request), ("password", PASSWORD), ("again", PASSWORD)];
-    let done = tab.post(&path, &form).await;
+    let done = tab.post(path, &form).await;
     assert!(done.body.contains("Your account is ready"), "{}", done.body);
 }
 
@@ -237,4 +246,14 @@ async fn a_name_that_is_no_account_takes_as_long_as_one_that_is() {
     }
     let [known, unknown] = fastest;
     assert!(unknown > known / 2 && known > unknown / 2, "{known:?} {unknown:?}");
+}
+
+#[tokio::test]
+async fn an_account_is_the_same_person_after_the_server_got_another_url() {
+    let house = House::build().await;
+    let before = "http://127.0.0.1:7411";
+    choose_password(&house, &invite_at(&house, "ada", before).await).await;
+    assert!(try_password(&mut Tab::open(&house), "ada", PASSWORD).await.goes_back_with_code());
+    let people: Vec<_> = house.store.people().await.unwrap().into_iter().map(|known| known.person.id).collect();
+    assert_eq!(people, [PersonId::of(before, "ada")]);
 }
