@@ -11,7 +11,7 @@ use daypass_core::{
     policy::Rights,
     secret::Secret,
 };
-use daypass_store::{NewSession, PersonRecord, Redeemed};
+use daypass_store::{NewSession, PersonRecord, Redeemed, SeenPerson};
 use uuid::Uuid;
 
 use super::rights;
@@ -49,7 +49,8 @@ pub(crate) async fn make(parts: &Parts, holding: &Holding<'_>) -> Result<Pass, R
         let text = "access to this server was taken away from this person; ask whoever runs it".to_owned();
         return Err(refused("person_disabled", text));
     }
-    let rights = rights::of(parts, &person.person.provider, &person.person.subject, holding.groups).await;
+    let SeenPerson { provider, issuer, subject, .. } = &person.person;
+    let rights = rights::of(parts, provider, issuer, subject, holding.groups).await;
     let rights = rights.map_err(|error| not_now(&error))?;
     if rights.grants.is_empty() {
         let text = format!("{} has no role on this server any more; ask whoever runs it", shown(person));
@@ -60,7 +61,12 @@ pub(crate) async fn make(parts: &Parts, holding: &Holding<'_>) -> Result<Pass, R
 
 fn sign(parts: &Parts, holding: &Holding<'_>, rights: Rights) -> Result<Pass, Refusal> {
     let now = parts.clock.now();
-    let left = holding.session_expires_at.as_second() - now.as_second();
+    // Unused, the session ends with its idle time: the access token must not be good for longer.
+    let left = holding.session_expires_at.min(idle_until(parts, now)).as_second() - now.as_second();
+    if left < 1 {
+        let answer = OAuthError::invalid_grant("the session is over; sign in again", "session_expired");
+        return Err(about(Refusal::new(answer, "session_expired"), holding));
+    }
     let expires_in = parts.sessions.access_token.as_secs().min(left);
     let person = holding.person;
     let claims = AccessTokenClaims {
@@ -156,6 +162,11 @@ pub(crate) fn about(mut refusal: Refusal, holding: &Holding<'_>) -> Refusal {
     refusal
 }
 
+/// The same, where no session has begun.
+pub(crate) fn before_any_session(refusal: Refusal) -> Refusal {
+    Refusal { session: None, ..refusal }
+}
+
 /// The database, or the machine's randomness, does not answer.
 pub(crate) fn not_now(error: &dyn std::error::Error) -> Refusal {
     tracing::error!(%error, "could not go on with a session");
@@ -172,7 +183,7 @@ pub(crate) fn redeemed(outcome: Redeemed, pass: Pass, holding: &Holding<'_>, rep
         }
         Redeemed::Gone => {
             let refusal = Refusal::new(OAuthError::invalid_grant("it is over; sign in again", "expired"), "expired");
-            Err(about(refusal, holding))
+            Err(before_any_session(about(refusal, holding)))
         }
     }
 }
