@@ -11,7 +11,7 @@ use daypass_core::secret::Secret;
 
 const AFTER_HELP: &str = "\
 Examples:
-  daypass login https://packages.example.com --identity-token /run/job/token
+  daypass login https://packages.example.com
   pip install -i https://packages.example.com/python/simple/ acme-hello
   daypass status
   curl -u \"_token:$(daypass token)\" https://packages.example.com/python/simple/
@@ -75,18 +75,40 @@ pub(crate) enum Format {
 
 /// Signs in to a server, and trusts it from then on
 ///
-/// Exchanges an identity token (the JWT that a CI job or a cloud machine has) for a short-lived credential, and
-/// remembers the server, the identity and, if there is one, the path of the identity token's file. The identity
-/// token itself is never kept.
+/// A person signs in in the browser, or with a code on another device where there is no browser here. It lasts for the
+/// day: until then credentials renew themselves.
+///
+/// A job signs in with an identity token, the JWT that a CI job or a cloud machine has. The server, the identity and,
+/// if there is one, the path of the identity token's file are remembered; the identity token itself is never kept.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
+  daypass login https://packages.example.com
+  daypass login https://packages.example.com --profile work --provider corp
+  daypass login --profile work --default
   daypass login https://packages.example.com --identity-token /run/job/token
-  fetch-token | daypass login https://packages.example.com --identity ci/app --identity-token -")]
+  fetch-token | daypass login https://packages.example.com --identity ci/app --identity-token -
+
+Profiles:
+  Several accounts of one server stand side by side as profiles. The first is the default. A
+  profile's name is also understood as the user name in an index URL:
+  pip install -i https://work@packages.example.com/python/simple/ acme-hello")]
 pub(crate) struct Login {
     /// The server, by any of its URLs; an index URL will do [default: the one that is known]
     #[arg(value_name = "SERVER")]
     pub(crate) server: Option<String>,
+    /// Sign in with a code on another device, without a browser here
+    #[arg(long, conflicts_with_all = ["identity", "identity_token"])]
+    pub(crate) device: bool,
+    /// Where to sign in, if the server knows several providers [default: it asks]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["identity", "identity_token"])]
+    pub(crate) provider: Option<String>,
+    /// Under which name to keep this account, beside others of the same server [default: `default`]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Take this account from now on when no profile is named
+    #[arg(long)]
+    pub(crate) default: bool,
     /// The identity to assume, by name or id [default: the only one that matches]
     #[arg(long, value_name = "ID")]
     pub(crate) identity: Option<String>,
@@ -111,6 +133,9 @@ pub(crate) struct Token {
     /// Who is to accept it: a server that you are signed in to, by any of its URLs
     #[arg(long, value_name = "URL")]
     pub(crate) audience: Option<String>,
+    /// As which of several accounts
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
     /// How the result is written
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: Format,
@@ -118,10 +143,13 @@ pub(crate) struct Token {
 
 /// Shows who you are, until when, for which indexes, and what to do next
 ///
-/// Asks no server: it tells what this machine knows. The exit code is 0 when the next install will get a
-/// credential without your help, and 4 when you must sign in first.
+/// Asks the servers, for a few seconds at most, and tells what this machine knows where one does not answer. The exit
+/// code is 0 when the next install will get a credential without your help, and 4 when you must sign in first.
 #[derive(Debug, Args)]
 pub(crate) struct Status {
+    /// Ask no server
+    #[arg(long)]
+    pub(crate) quick: bool,
     /// How the result is written
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: Format,
@@ -129,12 +157,16 @@ pub(crate) struct Status {
 
 /// Signs out: revokes the credentials, deletes them, and forgets the server
 ///
-/// If the server cannot be reached, the credentials are deleted here all the same, and end by themselves there.
+/// A person's session ends at the server, and with it everything that came from it, wherever it was copied. If the
+/// server cannot be reached, the credentials are deleted here all the same, and end by themselves there.
 #[derive(Debug, Args)]
 pub(crate) struct Logout {
     /// The server, by any of its URLs [default: all that are known]
     #[arg(value_name = "SERVER")]
     pub(crate) server: Option<String>,
+    /// Only this one of several accounts
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
     /// How the result is written
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: Format,

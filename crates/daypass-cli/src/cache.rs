@@ -1,9 +1,11 @@
-//! The credentials that are kept on this machine: one file per server, audience and identity.
+//! The credentials that are kept on this machine: one file per server, audience and holder.
 //!
 //! ```text
 //! ~/.cache/daypass/               0700
 //!     <sha256>.json               0600  an entry: see `cache/entry.rs`
+//!     <sha256>.session            0600  a person's session: see `session.rs`
 //!     <sha256>.lock               0600  whoever renews that entry holds its lock
+//!     <sha256>.note               0600  what they tell those who wait for it
 //! ```
 //!
 //! What is *not* here: where a new credential comes from (`credential.rs`).
@@ -14,12 +16,14 @@ use std::{
 };
 
 use daypass_core::{clock::Clock, digest::Sha256, public_url::PublicUrl};
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     failure::Failure,
     folders::Folders,
-    lock::Lock,
+    lock::{Lock, Waiter},
     private_folder::{self, Draft, trouble},
+    profile::ProfileName,
 };
 
 pub(crate) mod entry;
@@ -42,8 +46,17 @@ pub(crate) struct Key<'a> {
     pub(crate) server: &'a PublicUrl,
     /// Who accepts it.
     pub(crate) audience: &'a PublicUrl,
-    /// The identity that was asked for; empty where the server chose.
-    pub(crate) identity: &'a str,
+    /// Who may use it.
+    pub(crate) holder: Holder<'a>,
+}
+
+/// Whose a credential is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holder<'a> {
+    /// That of an identity, by what was asked for; empty where the server chose.
+    Identity(&'a str),
+    /// That of whoever signed in under this profile.
+    Person(&'a ProfileName),
 }
 
 impl Cache {
@@ -57,28 +70,36 @@ impl Cache {
     /// The file of an entry, whether it is there or not.
     pub(crate) fn path(&self, key: Key<'_>) -> PathBuf {
         // No part can contain a line break, so no two keys are written alike.
-        let name = Sha256::of(format!("{}\n{}\n{}", key.server, key.audience, key.identity));
+        let holder = match key.holder {
+            Holder::Identity(asked) => asked.to_owned(),
+            Holder::Person(profile) => format!("\n{profile}"),
+        };
+        let name = Sha256::of(format!("{}\n{}\n{holder}", key.server, key.audience));
         self.folder.join(format!("{name}.json"))
     }
 
     /// The entry, if there is one that can be read. A damaged one counts as none: it will be replaced.
     pub(crate) fn find(&self, key: Key<'_>) -> Result<Option<Entry>, Failure> {
         let path = self.path(key);
-        Ok(read(&path)?.filter(|entry| entry.is_for(key)))
+        Ok(read(&path)?.filter(|entry: &Entry| entry.is_for(key)))
     }
 
     /// Takes the entry's lock, making the folder if need be.
-    pub(crate) fn lock(&self, key: Key<'_>, clock: &dyn Clock) -> Result<Lock, Failure> {
+    pub(crate) fn lock(&self, key: Key<'_>, waiter: Waiter, clock: &dyn Clock) -> Result<Lock, Failure> {
         private_folder::make(&self.folder)?;
         let path = self.path(key).with_extension("lock");
-        Lock::take(&path, &format!("gets a credential from {}", key.server), clock)
+        Lock::take(&path, &format!("gets a credential from {}", key.server), waiter, clock)
     }
 
     /// Makes sure that an entry can be written, so that a full disk is found before a proof is spent.
     ///
     /// The caller holds the lock.
     pub(crate) fn seat(&self, key: Key<'_>) -> Result<Seat, Failure> {
-        let path = self.path(key);
+        self.seat_at(self.path(key))
+    }
+
+    /// The same for another file in this folder.
+    pub(crate) fn seat_at(&self, path: PathBuf) -> Result<Seat, Failure> {
         let reserved = Draft::beside(&path).and_then(|mut draft| draft.reserve(RESERVED).map(|()| draft));
         match reserved {
             Ok(draft) => Ok(Seat { draft, path }),
@@ -88,21 +109,32 @@ impl Cache {
 
     /// All entries of `server`, with their files.
     pub(crate) fn of_server(&self, server: &PublicUrl) -> Result<Vec<(PathBuf, Entry)>, Failure> {
+        let mut found = Vec::new();
+        for path in self.files("json")? {
+            if let Some(entry) = read::<Entry>(&path)?.filter(|entry| entry.server == *server) {
+                found.push((path, entry));
+            }
+        }
+        Ok(found)
+    }
+
+    /// All files in this folder whose name ends with `extension`.
+    pub(crate) fn files(&self, extension: &str) -> Result<Vec<PathBuf>, Failure> {
         let listed = match fs::read_dir(&self.folder) {
             Ok(listed) => listed,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(trouble("cannot list", &self.folder, &error)),
         };
-        let mut found = Vec::new();
-        for path in listed.filter_map(|item| item.ok().map(|item| item.path())) {
-            if path.extension().is_some_and(|extension| extension == "json")
-                && let Some(entry) = read(&path)?
-                && entry.server == *server
-            {
-                found.push((path, entry));
-            }
-        }
-        Ok(found)
+        let paths = listed.filter_map(|item| item.ok().map(|item| item.path()));
+        Ok(paths.filter(|path| path.extension().is_some_and(|found| found == extension)).collect())
+    }
+}
+
+/// Deletes a file of this folder. One that is not there is as good as deleted.
+pub(crate) fn delete(path: &Path) -> Result<(), Failure> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(trouble("cannot delete", path, &error)),
+        _ => Ok(()),
     }
 }
 
@@ -114,20 +146,22 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    /// Writes the entry.
-    pub(crate) fn keep(self, entry: &Entry) -> Result<(), Failure> {
-        let text = serde_json::to_vec(entry).map_err(|error| Failure::local(format!("cannot write JSON: {error}")))?;
+    /// Writes what belongs there.
+    pub(crate) fn keep(self, content: &impl Serialize) -> Result<(), Failure> {
+        let text =
+            serde_json::to_vec(content).map_err(|error| Failure::local(format!("cannot write JSON: {error}")))?;
         if text.len() > RESERVED {
             return Err(Failure::new(
                 crate::failure::Status::Unreachable,
-                format!("{} sent an access token that is too long to keep", entry.server),
+                "the server sent a credential that is too long to keep",
             ));
         }
         self.draft.publish(&text, &self.path).map_err(|error| trouble("cannot write", &self.path, &error))
     }
 }
 
-fn read(path: &Path) -> Result<Option<Entry>, Failure> {
+/// Reads a file of this folder. One that is not there, or is of another form, is none.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Failure> {
     match fs::read(path) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

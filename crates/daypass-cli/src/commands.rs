@@ -20,7 +20,7 @@ mod token;
 /// Runs `command`.
 pub(crate) fn run(command: Command, environment: &Environment, clock: &dyn Clock) -> Result<(), Failure> {
     match command {
-        Command::Login(arguments) => login::run(arguments, environment, clock),
+        Command::Login(arguments) => login::run(&arguments, environment, clock),
         Command::Token(arguments) => token::run(&arguments, environment, clock),
         Command::Status(arguments) => status::run(&arguments, environment, clock),
         Command::Logout(arguments) => logout::run(&arguments, environment, clock),

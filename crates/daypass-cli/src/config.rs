@@ -1,14 +1,14 @@
 //! The configuration file: which servers are ours, and as who.
 //!
 //! Read on every call of a helper, so it is one small file. `login` and `logout` write it ([`edit`]); a company may
-//! ship one for all users of a machine. A project's folder never holds one: whoever can change a project's files
+//! ship one for all users of a machine, which only root may be able to write. A project's folder never holds one: whoever can change a project's files
 //! must not be able to name a server that gets our credentials.
 
 use std::{fs, io, path::Path};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{failure::Failure, private_folder::trouble, server::Server};
+use crate::{failure::Failure, output, private_folder::trouble, server::Server};
 
 pub(crate) mod edit;
 #[cfg(unix)]
@@ -27,16 +27,28 @@ pub(crate) struct Config {
 const LARGEST: u64 = 1024 * 1024;
 
 impl Config {
-    /// Reads `path`. A file that is not there says nothing.
+    /// Reads the user's file at `path`. A file that is not there says nothing.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let file = match fs::File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(trouble("cannot read", path, &error)),
-        };
+        let Some(file) = open(path)? else { return Ok(Self::default()) };
         // On Windows the profile's folders are closed to others by their access control lists.
         #[cfg(unix)]
-        writers::check(&file, path)?;
+        writers::check(&file, path, writers::Writers::User)?;
+        Self::parse(file, path)
+    }
+
+    /// Reads the file for all users at `path`. One that others than root can write says nothing either, and a warning
+    /// tells so: it must not stand in the way of what the user's own file says.
+    pub(crate) fn read_for_all_users(path: &Path) -> Result<Self, Failure> {
+        let Ok(Some(file)) = open(path) else { return Ok(Self::default()) };
+        #[cfg(unix)]
+        if let Err(failure) = writers::check(&file, path, writers::Writers::Root) {
+            output::warn(&format!("{}; it is ignored", failure.message));
+            return Ok(Self::default());
+        }
+        Self::parse(file, path)
+    }
+
+    fn parse(file: fs::File, path: &Path) -> Result<Self, Failure> {
         let text = read_bounded(file).map_err(|error| trouble("cannot read", path, &error))?;
         let config: Self = toml::from_str(&text).map_err(|error| {
             let line = error.span().map_or(1, |span| line_of(&text, span.start));
@@ -49,8 +61,8 @@ impl Config {
 
     fn check(&self, path: &Path) -> Result<(), Failure> {
         for (position, server) in self.servers.iter().enumerate() {
-            if self.servers.iter().skip(position + 1).any(|other| other.url == server.url) {
-                return Err(Failure::local(format!("`{}` lists {} twice", path.display(), server.url))
+            if self.servers.iter().skip(position + 1).any(|other| other.is_same_account(server)) {
+                return Err(Failure::local(format!("`{}` lists {} twice", path.display(), server.account()))
                     .hint("remove one of the two `[[server]]` tables"));
             }
             if let Some(token) = server.identity_token_path.as_ref().filter(|token| !token.is_absolute()) {
@@ -60,6 +72,14 @@ impl Config {
             }
         }
         Ok(())
+    }
+}
+
+fn open(path: &Path) -> Result<Option<fs::File>, Failure> {
+    match fs::File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(trouble("cannot read", path, &error)),
     }
 }
 

@@ -1,24 +1,33 @@
-//! The one order in which a credential is found: **cached**, then from an **identity token**, then what is left of
-//! the cached one.
+//! The one order in which a credential is found.
 //!
-//! Refreshing a session, the ambient identity of a CI job and the browser take their seats in [`Source`], between
-//! and after. Any number of processes that want the same credential do the work once: see [`obtain`].
+//! 1. **Cached**, with enough life left.
+//! 2. From an **identity token** that somebody handed us: whoever names one wants that identity, and no person.
+//! 3. **Refreshed** from a person's session (`credential/person.rs`). The ambient identity of a CI job takes its seat
+//!    in [`Source`], after this.
+//! 4. From a new **sign-in**: in the browser, or with a code.
+//! 5. What is left of the cached one.
+//!
+//! Any number of processes that want the same credential do the work once: see [`obtain`].
 //!
 //! What is *not* here: the wire (`issuer_client.rs`), the files (`cache.rs`).
 
 use daypass_core::{clock::Clock, public_url::PublicUrl, secret::Secret};
 
 use crate::{
-    cache::{Cache, Key, entry::Entry},
+    cache::{Cache, Holder, Key, entry::Entry},
     environment::Environment,
     failure::{Failure, Status},
     identity_token::{IdentityToken, NamedBy, addressee::Pairing},
-    issuer_client, output,
+    issuer_client,
+    lock::Waiter,
+    output,
     server::Server,
     trust::server_url,
 };
 
-/// A way to a new credential, in the order in which they are tried.
+pub(crate) mod person;
+
+/// A way to a new credential of an identity, in the order in which they are tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Source {
     /// An outside token that somebody handed us, and how it came together with the server.
@@ -66,9 +75,15 @@ impl<'a> Wanted<'a> {
         Self { server, audience: &server.url }
     }
 
-    /// Its key in the cache.
+    /// Its key in the cache, as an identity's.
     pub(crate) fn key(self) -> Key<'a> {
-        Key { server: &self.server.url, audience: self.audience, identity: self.server.identity_or_empty() }
+        let holder = Holder::Identity(self.server.identity_or_empty());
+        Key { server: &self.server.url, audience: self.audience, holder }
+    }
+
+    /// Its key in the cache, as a person's.
+    pub(crate) fn person_key(self) -> Key<'a> {
+        Key { server: &self.server.url, audience: self.audience, holder: Holder::Person(&self.server.profile) }
     }
 }
 
@@ -77,23 +92,37 @@ impl<'a> Wanted<'a> {
 pub(crate) fn obtain(wanted: Wanted<'_>, environment: &Environment, clock: &dyn Clock) -> Result<Entry, Failure> {
     let cache = Cache::open(&environment.folders)?;
     let fresh = |entry: &Entry| entry.has_enough_life(clock.now());
+    let of_a_person = asks_for_a_person(environment, wanted.server);
+    if of_a_person && let Some(entry) = cache.find(wanted.person_key())?.filter(fresh) {
+        return Ok(entry);
+    }
     if let Some(entry) = cache.find(wanted.key())?.filter(fresh) {
         return Ok(entry);
     }
-    let source = Source::first(environment, wanted.server).ok_or_else(|| sign_in_needed(wanted.server))?;
-    renew(&cache, wanted, &source, clock, fresh).or_else(|failure| make_do(&cache, wanted, failure, clock))
+    match Source::first(environment, wanted.server) {
+        Some(source) => renew(&cache, wanted, &source, clock, fresh)
+            .or_else(|failure| make_do(&cache, wanted.key(), failure, clock)),
+        None if of_a_person => person::renew(&cache, wanted, environment, clock, fresh)
+            .or_else(|failure| make_do(&cache, wanted.person_key(), failure, clock)),
+        None => Err(sign_in_needed(wanted.server)),
+    }
+}
+
+/// Whether a person is meant: nobody has named an identity, or something that proves one.
+pub(crate) fn asks_for_a_person(environment: &Environment, server: &Server) -> bool {
+    !server.is_for_an_identity() && environment.identity.is_none() && environment.identity_token.is_none()
 }
 
 /// What is in the cache though it has not enough life left, or `failure`.
 ///
 /// Only where time alone is in the way: a spent proof, or a server that is away. Any other refusal is news.
-fn make_do(cache: &Cache, wanted: Wanted<'_>, failure: Failure, clock: &dyn Clock) -> Result<Entry, Failure> {
+fn make_do(cache: &Cache, key: Key<'_>, failure: Failure, clock: &dyn Clock) -> Result<Entry, Failure> {
     if !matches!(failure.status, Status::Replayed | Status::Unreachable) {
         return Err(failure);
     }
     // Looked up again: somebody may have signed out meanwhile.
     let usable = |entry: &Entry| entry.is_still_usable(clock.now());
-    let Some(entry) = cache.find(wanted.key())?.filter(usable) else { return Err(failure) };
+    let Some(entry) = cache.find(key)?.filter(usable) else { return Err(failure) };
     let minutes = entry.left(clock.now()).as_mins();
     output::warn(&format!("{}; what is in the cache is good for {minutes} minutes more", failure.message));
     Ok(entry)
@@ -108,7 +137,7 @@ pub(crate) fn renew(
     good: impl Fn(&Entry) -> bool,
 ) -> Result<Entry, Failure> {
     let key = wanted.key();
-    let mut lock = cache.lock(key, clock)?;
+    let mut lock = cache.lock(key, Waiter::Program, clock)?;
     if let Some(entry) = cache.find(key)?.filter(good) {
         return Ok(entry);
     }

@@ -7,8 +7,9 @@
 //! | `DAYPASS_IDENTITY_TOKEN` | the outside token that proves who this is: its value, or the path of a file |
 //! | `DAYPASS_CONFIG` | the configuration file, instead of the one in the user's configuration folder |
 //!
-//! And by the platforms' conventions: `HOME`, `XDG_CONFIG_HOME`, `XDG_CACHE_HOME`; on Windows `APPDATA`,
-//! `LOCALAPPDATA`, `PROGRAMDATA`. A variable that is set to nothing counts as not set.
+//! And by the platforms' conventions: `HOME`, `XDG_CONFIG_HOME`, `XDG_CONFIG_DIRS`, `XDG_CACHE_HOME`; on Windows
+//! `APPDATA`, `LOCALAPPDATA`, `PROGRAMDATA`; and those that tell who is there (`surroundings.rs`). A variable that is
+//! set to nothing counts as not set.
 //!
 //! What is *not* here: what the values mean. No other file reads the environment (clippy holds it to that).
 
@@ -16,7 +17,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use daypass_core::secret::Secret;
 
-use crate::folders::Folders;
+use crate::{folders::Folders, surroundings::Surroundings};
 
 /// What the environment says.
 #[derive(Debug, Clone, Default)]
@@ -31,19 +32,22 @@ pub(crate) struct Environment {
     pub(crate) config: Option<PathBuf>,
     /// The platform's folders.
     pub(crate) folders: Folders,
+    /// Whether there is somebody who could sign in.
+    pub(crate) surroundings: Surroundings,
 }
 
 impl Environment {
     /// Reads this process's environment.
     pub(crate) fn read() -> Self {
         // A value that is not Unicode is none of ours; for paths it may be.
-        let text = |name| variable(name).and_then(|value| value.into_string().ok());
+        let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
         Self {
             server: text("DAYPASS_SERVER"),
             identity: text("DAYPASS_IDENTITY"),
             identity_token: text("DAYPASS_IDENTITY_TOKEN").map(Secret::new),
             config: variable("DAYPASS_CONFIG").map(PathBuf::from),
-            folders: Folders::of_platform(|name| variable(name).map(PathBuf::from)),
+            folders: Folders::of_platform(variable),
+            surroundings: Surroundings::of_environment(text),
         }
     }
 }

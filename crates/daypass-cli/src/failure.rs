@@ -4,8 +4,11 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// The kinds of failure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Status {
     /// Nothing to give: not our host, or no identity matches. Helpers say it without a word.
     Nothing,
@@ -38,7 +41,7 @@ impl Status {
 }
 
 /// A failed command.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Failure {
     /// Fixes the exit status.
     pub(crate) status: Status,
@@ -90,7 +93,10 @@ impl fmt::Display for Failure {
     }
 }
 
-/// `text` with everything that looks like a JWT struck out.
+/// How JWTs and the opaque secrets of our servers begin.
+const SECRETS: [&str; 5] = ["eyJ", "daypass_rt_", "daypass_ac_", "daypass_dc_", "daypass_iv_"];
+
+/// `text` with everything that looks like a JWT or like a secret of our servers struck out.
 ///
 /// The last line of defence: no message of ours contains a token, but a person may paste one where a server or a
 /// file name belongs, and it would be quoted back at them, into the log of a CI job.
@@ -98,7 +104,7 @@ pub(crate) fn without_tokens(text: &str) -> String {
     let belongs = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '=');
     let mut safe = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(start) = rest.find("eyJ") {
+    while let Some(start) = SECRETS.into_iter().filter_map(|beginning| rest.find(beginning)).min() {
         let (before, from) = rest.split_at(start);
         let end = from.find(|c| !belongs(c)).unwrap_or(from.len());
         let (run, after) = from.split_at(end);
@@ -126,5 +132,6 @@ mod tests {
         let failure = Failure::usage("`eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl` is not a URL");
         assert_eq!(failure.to_string(), "error: `[secret]` is not a URL\n");
         assert_eq!(without_tokens("eyJ and `keyJar`"), "eyJ and `keyJar`");
+        assert_eq!(without_tokens("a daypass_rt_0123456789abcdef b"), "a [secret] b");
     }
 }

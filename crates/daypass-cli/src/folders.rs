@@ -4,11 +4,11 @@
 //! |---|---|---|---|
 //! | cache | `$XDG_CACHE_HOME` or `~/.cache` | `~/Library/Caches` | `%LOCALAPPDATA%` |
 //! | configuration | `$XDG_CONFIG_HOME` or `~/.config` | the same | `%APPDATA%` |
-//! | for all users | `/etc` | `/Library/Application Support` | `%PROGRAMDATA%` |
+//! | for all users | `$XDG_CONFIG_DIRS`, then `/etc` | `/Library/Application Support` | `%PROGRAMDATA%` |
 //!
 //! What is *not* here: files and folders themselves; this only names them.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use crate::failure::Failure;
 
@@ -17,20 +17,20 @@ use crate::failure::Failure;
 pub(crate) struct Folders {
     cache: Option<PathBuf>,
     config: Option<PathBuf>,
-    system: Option<PathBuf>,
+    system: Vec<PathBuf>,
 }
 
 impl Folders {
     /// The folders of this platform, from its variables.
-    pub(crate) fn of_platform(variable: impl Fn(&str) -> Option<PathBuf>) -> Self {
+    pub(crate) fn of_platform(variable: impl Fn(&str) -> Option<OsString>) -> Self {
         // XDG Base Directory Specification: "If an implementation encounters a relative path [...] it should
         // consider the path invalid and ignore it."
-        let absolute = |name: &str| variable(name).filter(|path| path.is_absolute());
+        let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
         if cfg!(windows) {
             return Self {
                 cache: absolute("LOCALAPPDATA"),
                 config: absolute("APPDATA"),
-                system: absolute("PROGRAMDATA"),
+                system: absolute("PROGRAMDATA").into_iter().collect(),
             };
         }
         let home = absolute("HOME");
@@ -40,7 +40,7 @@ impl Folders {
         Self {
             cache: absolute("XDG_CACHE_HOME").or(cache),
             config: absolute("XDG_CONFIG_HOME").or_else(|| in_home(".config")),
-            system: Some(if mac { "/Library/Application Support" } else { "/etc" }.into()),
+            system: if mac { vec!["/Library/Application Support".into()] } else { for_all_users(&variable) },
         }
     }
 
@@ -55,10 +55,16 @@ impl Folders {
         file.ok_or_else(|| unknown("configuration", "XDG_CONFIG_HOME"))
     }
 
-    /// The configuration file for all users of this machine.
-    pub(crate) fn system_config(&self) -> Option<PathBuf> {
-        self.system.as_ref().map(|folder| folder.join("daypass/config.toml"))
+    /// The configuration files for all users of this machine, the most important first.
+    pub(crate) fn system_configs(&self) -> impl Iterator<Item = PathBuf> {
+        self.system.iter().map(|folder| folder.join("daypass/config.toml"))
     }
+}
+
+fn for_all_users(variable: &impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
+    let named = variable("XDG_CONFIG_DIRS").unwrap_or_else(|| "/etc/xdg".into());
+    let absolute = std::env::split_paths(&named).filter(|path| path.is_absolute());
+    absolute.chain([PathBuf::from("/etc")]).collect()
 }
 
 fn unknown(what: &str, variable: &str) -> Failure {
@@ -80,6 +86,17 @@ mod tests {
         let both = folders(&[("HOME", "/home/ada"), ("XDG_CACHE_HOME", "/fast")]);
         assert_eq!(both.cache().unwrap(), PathBuf::from("/fast/daypass"));
         assert_eq!(both.config().unwrap(), PathBuf::from("/home/ada/.config/daypass/config.toml"));
+    }
+
+    #[test]
+    fn a_company_may_put_its_file_into_any_folder_for_all_users() {
+        let listed = |variables: &[(&str, &str)]| folders(variables).system_configs().collect::<Vec<_>>();
+        let files = |names: &[&str]| names.iter().map(PathBuf::from).collect::<Vec<_>>();
+        assert_eq!(listed(&[]), files(&["/etc/xdg/daypass/config.toml", "/etc/daypass/config.toml"]));
+        assert_eq!(
+            listed(&[("XDG_CONFIG_DIRS", "/a:relative:/b")]),
+            files(&["/a/daypass/config.toml", "/b/daypass/config.toml", "/etc/daypass/config.toml"])
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 
 use daypass_core::clock::Clock;
 
-use crate::{environment::Environment, failure::Failure};
+use crate::{environment::Environment, failure::Failure, sign_in};
 
 pub(crate) mod keyring;
 
@@ -24,6 +24,7 @@ pub(crate) fn answer(
             }
             Some(keyring::answer(rest, environment, clock))
         }
+        [helper, command] if helper == "helper" && command == sign_in::HIDDEN_COMMAND => Some(sign_in::open_here()),
         _ => None,
     }
 }

@@ -21,6 +21,8 @@ use crate::{
     failure::{Failure, Status},
 };
 
+pub(crate) mod session;
+
 /// How long the server may take for one answer. A sign-in needs three, and those who wait for it wait a minute.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -43,7 +45,7 @@ pub(crate) fn exchange(wanted: Wanted<'_>, outside_token: &Secret, clock: &dyn C
     let server = &wanted.server.url;
     let identity = wanted.server.identity.as_ref().map(IdentityName::as_str);
     let issued = run(async {
-        let http = client();
+        let http = client(PATIENCE);
         let endpoints = exchange::discover(&http, server).await?;
         exchange::exchange(&http, clock, &endpoints, outside_token, identity).await
     })?;
@@ -58,7 +60,7 @@ pub(crate) fn exchange(wanted: Wanted<'_>, outside_token: &Secret, clock: &dyn C
 /// Has the server take an access token back (RFC 7009).
 pub(crate) fn revoke(server: &PublicUrl, access_token: &Secret, clock: &dyn Clock) -> Result<(), Failure> {
     let revoked = run(async {
-        let http = client();
+        let http = client(PATIENCE);
         let endpoints = exchange::discover(&http, server).await?;
         exchange::revoke(&http, clock, &endpoints, access_token).await
     })?;
@@ -87,7 +89,7 @@ pub(crate) fn audit(
         url.query_pairs_mut().append_pair("after", after);
     }
     let answer = run(async {
-        let http = client();
+        let http = client(PATIENCE);
         let request = http.request(Method::GET, &url)?.bearer_auth(access_token.expose());
         read_bounded(http.send(request).await?, MAX_AUDIT_BYTES).await
     })?;
@@ -101,15 +103,17 @@ pub(crate) fn audit(
     Ok(AuditPage { lines, last: last.map(ToOwned::to_owned) })
 }
 
-fn client() -> HttpClient {
+/// A client that waits for each answer for `patience`.
+pub(crate) fn client(patience: Duration) -> HttpClient {
     HttpClient::new(HttpOptions {
-        total_timeout: Some(PATIENCE),
+        total_timeout: Some(patience),
         use_system_proxy: true,
         ..HttpOptions::new(Reach::AnyServer)
     })
 }
 
-fn run<F: Future>(task: F) -> Result<F::Output, Failure> {
+/// Runs `task` to its end.
+pub(crate) fn run<F: Future>(task: F) -> Result<F::Output, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::local(format!("cannot start the network: {error}")))?;
     Ok(runtime.block_on(task))

@@ -2,11 +2,12 @@
 //!
 //! | module | idea |
 //! |---|---|
-//! | [`environment`], [`folders`] | what the surroundings say, read once |
+//! | [`environment`], [`folders`], [`surroundings`] | what the surroundings say, read once |
 //! | [`arguments`], [`commands`] | the command line, and one file for each command |
 //! | [`helper`], [`service`] | answering other tools, fast |
-//! | [`trust`], [`config`], [`server`] | which servers are ours |
+//! | [`trust`], [`config`], [`server`], [`profile`] | which servers are ours, and as who |
 //! | [`credential`], [`identity_token`] | the one order in which a credential is found |
+//! | [`sign_in`], [`session`], [`prompt`] | a person signs in, stays signed in, and is told |
 //! | [`cache`], [`lock`], [`private_folder`] | keeping it, one process at a time, closed to others |
 //! | [`issuer_client`] | the wire |
 //! | [`failure`], [`output`] | exit codes, sentences and hints |
@@ -32,8 +33,13 @@ mod issuer_client;
 mod lock;
 mod output;
 mod private_folder;
+mod profile;
+mod prompt;
 mod server;
 mod service;
+mod session;
+mod sign_in;
+mod surroundings;
 mod trust;
 
 use environment::Environment;

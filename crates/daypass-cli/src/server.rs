@@ -7,11 +7,19 @@ use std::path::PathBuf;
 use daypass_core::{names::IdentityName, public_url::PublicUrl};
 use serde::{Deserialize, Serialize};
 
-/// One server, as the configuration file knows it:
+use crate::profile::ProfileName;
+
+/// One account at one server, as the configuration file knows it:
 ///
 /// ```toml
 /// [[server]]
 /// url = "https://packages.example.com"
+/// profile = "work"
+/// default = true
+///
+/// [[server]]
+/// url = "https://packages.example.com"
+/// profile = "robot"
 /// identity = "ci/app"
 /// identity_token_path = "/var/run/secrets/tokens/daypass"
 /// ```
@@ -20,6 +28,12 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Server {
     /// Its public URL.
     pub(crate) url: PublicUrl,
+    /// Which of the accounts there.
+    #[serde(default, skip_serializing_if = "ProfileName::is_unnamed")]
+    pub(crate) profile: ProfileName,
+    /// Whether it is the one that is meant when none is named. Without any, it is the first.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) default: bool,
     /// The identity to assume, by name or id. Without one the server takes the only one that matches.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) identity: Option<IdentityName>,
@@ -31,11 +45,30 @@ pub(crate) struct Server {
 impl Server {
     /// A server of which only the URL is known.
     pub(crate) fn at(url: PublicUrl) -> Self {
-        Self { url, identity: None, identity_token_path: None }
+        Self { url, profile: ProfileName::default(), default: false, identity: None, identity_token_path: None }
     }
 
     /// The identity as the cache and the server are told it: nothing where none was chosen.
     pub(crate) fn identity_or_empty(&self) -> &str {
         self.identity.as_ref().map_or("", IdentityName::as_str)
+    }
+
+    /// Whether it was remembered that an identity signs in here, and not a person.
+    pub(crate) fn is_for_an_identity(&self) -> bool {
+        self.identity.is_some() || self.identity_token_path.is_some()
+    }
+
+    /// Whether it is the same account.
+    pub(crate) fn is_same_account(&self, other: &Self) -> bool {
+        self.url == other.url && self.profile == other.profile
+    }
+
+    /// How people are told which account it is.
+    pub(crate) fn account(&self) -> String {
+        if self.profile.is_unnamed() {
+            self.url.to_string()
+        } else {
+            format!("{} (profile `{}`)", self.url, self.profile)
+        }
     }
 }

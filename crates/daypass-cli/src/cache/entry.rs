@@ -3,7 +3,8 @@
 use daypass_core::{SignedDuration, Timestamp, public_url::PublicUrl, secret::Secret};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use super::Key;
+use super::{Holder, Key};
+use crate::profile::ProfileName;
 
 /// The form of the file. Another number is another program's entry, and counts as none.
 const VERSION: u32 = 1;
@@ -31,10 +32,16 @@ pub(crate) struct Entry {
     pub(crate) server: PublicUrl,
     /// Who accepts it.
     pub(crate) audience: PublicUrl,
-    /// The identity that was asked for; empty where the server chose.
+    /// The identity that was asked for; empty where the server chose, and for a person.
     pub(crate) asked_identity: String,
-    /// The identity's name, as the server told it.
+    /// The identity's name, as the server told it; empty for a person.
     pub(crate) identity: String,
+    /// The profile, if it is a person's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    profile: Option<ProfileName>,
+    /// The person, as the server told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) person: Option<String>,
     /// The credential.
     #[serde(serialize_with = "daypass_core::secret::expose_on_purpose")]
     pub(crate) access_token: Secret,
@@ -45,20 +52,26 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// An entry for what `key` asked and the server gave for `life`.
+    /// An entry for what `key` asked and the server gave for `life`. `name` is whose it is, as the server told it.
     pub(crate) fn new(
         key: Key<'_>,
-        identity: String,
+        name: String,
         access_token: Secret,
         obtained_at: Timestamp,
         life: SignedDuration,
     ) -> Self {
+        let (asked_identity, identity, profile, person) = match key.holder {
+            Holder::Identity(asked) => (asked.to_owned(), name, None, None),
+            Holder::Person(profile) => (String::new(), String::new(), Some(profile.clone()), Some(name)),
+        };
         Self {
             version: VERSION,
             server: key.server.clone(),
             audience: key.audience.clone(),
-            asked_identity: key.identity.to_owned(),
+            asked_identity,
             identity,
+            profile,
+            person,
             access_token,
             obtained_at,
             expires_at: obtained_at.checked_add(life).unwrap_or(Timestamp::MAX),
@@ -67,7 +80,13 @@ impl Entry {
 
     /// What it is for.
     pub(crate) fn key(&self) -> Key<'_> {
-        Key { server: &self.server, audience: &self.audience, identity: &self.asked_identity }
+        let holder = self.profile.as_ref().map_or(Holder::Identity(&self.asked_identity), Holder::Person);
+        Key { server: &self.server, audience: &self.audience, holder }
+    }
+
+    /// Whose it is, for people.
+    pub(crate) fn name(&self) -> &str {
+        self.person.as_deref().unwrap_or(&self.identity)
     }
 
     /// Whether it is what `key` asks for: a file that was copied to another name is not.
@@ -111,7 +130,7 @@ mod tests {
 
     fn entry(life_minutes: i64) -> Entry {
         let server: PublicUrl = "https://packages.example.com".parse().unwrap();
-        let key = Key { server: &server, audience: &server, identity: "ci/app" };
+        let key = Key { server: &server, audience: &server, holder: Holder::Identity("ci/app") };
         let life = SignedDuration::from_mins(life_minutes);
         Entry::new(key, "ci/app".to_owned(), Secret::new("x"), Timestamp::UNIX_EPOCH, life)
     }

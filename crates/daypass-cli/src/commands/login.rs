@@ -1,19 +1,25 @@
 //! `daypass login`: proves who this is, keeps the credential, and trusts the server from then on.
 
+use std::io::IsTerminal;
+
 use daypass_core::{Timestamp, clock::Clock};
 use serde::Serialize;
 
 use super::status::index_url;
 use crate::{
     arguments::{Format, Login},
-    cache::Cache,
+    cache::{Cache, entry::Entry},
     config::edit,
-    credential::{Source, Wanted, is_named, renew, sign_in_needed},
+    credential::{Source, Wanted, is_named, person, renew, sign_in_needed},
     environment::Environment,
     failure::Failure,
     identity_token::{IdentityToken, NamedBy, addressee::Pairing},
     output,
+    prompt::Prompt,
     server::Server,
+    session::Session,
+    sign_in::Manner,
+    surroundings::Reachable,
     trust::{Trusted, identity, server_url},
 };
 
@@ -21,30 +27,108 @@ use crate::{
 struct Answer<'a> {
     server: &'a str,
     identity: &'a str,
+    person: Option<&'a str>,
+    profile: &'a str,
     expires_at: Timestamp,
+    session_expires_at: Option<Timestamp>,
     index_urls: Vec<String>,
 }
 
 /// Signs in.
-pub(crate) fn run(arguments: Login, environment: &Environment, clock: &dyn Clock) -> Result<(), Failure> {
+pub(crate) fn run(arguments: &Login, environment: &Environment, clock: &dyn Clock) -> Result<(), Failure> {
     let trusted = Trusted::load(environment)?;
-    let mut server = match &arguments.server {
-        // A sign-in starts afresh: what was remembered about the server is not mixed into it.
-        Some(text) => Server::at(server_url(text)?),
-        None => trusted.only()?.clone(),
-    };
-    match (&arguments.identity, trusted.at(&server.url)) {
-        (Some(text), _) => server.identity = Some(identity(text)?),
-        (None, _) if server.identity.is_some() => {}
-        (None, known) => server.identity = known.and_then(|known| known.identity.clone()).or(named(environment)?),
-    }
+    let known = known_account(arguments, &trusted)?;
     let config = match &environment.config {
         Some(path) => path.clone(),
         None => environment.folders.config()?,
     };
-    let source = match arguments.identity_token {
+    let identity_is_named = arguments.identity.is_some()
+        || arguments.identity_token.is_some()
+        || environment.identity.is_some()
+        || environment.identity_token.is_some();
+    // Whoever names the server anew starts afresh; otherwise it is done again as it was done before.
+    let as_before = arguments.server.is_none() && known.is_for_an_identity();
+    let by_code = arguments.device || arguments.provider.is_some();
+    let cache = Cache::open(&environment.folders)?;
+    let (server, entry) = if !by_code && (identity_is_named || as_before) {
+        as_identity(known, arguments, &cache, environment, clock)?
+    } else {
+        as_person(known, arguments, &cache, environment, clock)?
+    };
+    let session = Session::find(&cache, Wanted::of(&server).person_key())?;
+    edit::remember(&config, server.clone(), clock)?;
+    tell(&server, &entry, session.and_then(|session| session.ends_at), arguments.output, clock)
+}
+
+/// What is known of the account that is meant. Where the server is named, that is its identity at most.
+fn known_account(arguments: &Login, trusted: &Trusted) -> Result<Server, Failure> {
+    let profile = arguments.profile.as_deref().map(str::parse).transpose()?;
+    let mut server = match (&arguments.server, &profile) {
+        (Some(text), _) => {
+            let url = server_url(text)?;
+            let known = match &profile {
+                Some(profile) => trusted.account(&url, profile),
+                None => trusted.at(&url),
+            };
+            let known = known.cloned().unwrap_or_else(|| Server::at(url));
+            Server { identity_token_path: None, ..known }
+        }
+        // A profile may be new, but then it must be clear at which server.
+        (None, Some(_)) => trusted.select(None, profile.as_ref()).or_else(|_| trusted.only()).cloned()?,
+        (None, None) => trusted.only()?.clone(),
+    };
+    if let Some(profile) = profile.filter(|profile| *profile != server.profile) {
+        server = Server { profile, ..Server::at(server.url) };
+    }
+    server.default = arguments.default;
+    Ok(server)
+}
+
+/// Signs in as a person.
+fn as_person(
+    known: Server,
+    arguments: &Login,
+    cache: &Cache,
+    environment: &Environment,
+    clock: &dyn Clock,
+) -> Result<(Server, Entry), Failure> {
+    let server = Server { identity: None, identity_token_path: None, ..known };
+    let prompt = Prompt::open();
+    let reachable = match environment.surroundings.reachable(prompt.has_terminal()) {
+        // Whoever asks for a code will look for it, be it in a log.
+        _ if arguments.device => Reachable::ByCode,
+        Reachable::Nobody if environment.surroundings.ci.is_none() && std::io::stderr().is_terminal() => {
+            Reachable::ByCode
+        }
+        Reachable::Nobody => {
+            let failure = person::nobody(&server, None, &environment.surroundings.why_nobody());
+            return Err(failure.hint("`--device` shows a code all the same; a job needs `--identity-token`"));
+        }
+        reachable => reachable,
+    };
+    let manner = Manner { prompt: &prompt, reachable, provider: arguments.provider.as_deref() };
+    let begun = clock.now();
+    // Whoever signs in wants a new credential, unless one was made while this process waited for its turn.
+    let entry = person::begin(cache, Wanted::of(&server), manner, clock, |entry| {
+        entry.obtained_at >= begun && entry.has_enough_life(clock.now())
+    })?;
+    Ok((server, entry))
+}
+
+/// Signs in as an identity.
+fn as_identity(
+    known: Server,
+    arguments: &Login,
+    cache: &Cache,
+    environment: &Environment,
+    clock: &dyn Clock,
+) -> Result<(Server, Entry), Failure> {
+    let mut server = known;
+    let named = arguments.identity.as_deref().or(environment.identity.as_deref()).map(identity).transpose()?;
+    server.identity = named.or(server.identity);
+    let source = match &arguments.identity_token {
         Some(named) => {
-            let identity_token = IdentityToken::of(&named, NamedBy::Option);
+            let identity_token = IdentityToken::of(named, NamedBy::Option);
             if matches!(identity_token, IdentityToken::Value(_)) {
                 output::warn("others can see an identity token on the command line; `--identity-token -` reads it");
             }
@@ -54,32 +138,45 @@ pub(crate) fn run(arguments: Login, environment: &Environment, clock: &dyn Clock
         }
         None => Source::first(environment, &server).ok_or_else(|| sign_in_needed(&server))?,
     };
-    let cache = Cache::open(&environment.folders)?;
     let begun = clock.now();
-    // Whoever signs in wants a new credential, unless one was made while this process waited for its turn.
-    let entry = renew(&cache, Wanted::of(&server), &source, clock, |entry| {
+    let entry = renew(cache, Wanted::of(&server), &source, clock, |entry| {
         entry.obtained_at >= begun && entry.has_enough_life(clock.now())
     })?;
-    edit::remember(&config, server.clone(), clock)?;
+    // The account is the identity's from now on: a person who had it before is signed out.
+    if let Some(session) = Session::find(cache, Wanted::of(&server).person_key())? {
+        super::logout::end(cache, &session, clock)?;
+    }
+    Ok((server, entry))
+}
+
+fn tell(
+    server: &Server,
+    entry: &Entry,
+    session_expires_at: Option<Timestamp>,
+    format: Format,
+    clock: &dyn Clock,
+) -> Result<(), Failure> {
     let index_url = index_url(&server.url);
-    match arguments.output {
+    match format {
         Format::Json => output::json(&Answer {
             server: server.url.as_str(),
             identity: &entry.identity,
+            person: entry.person.as_deref(),
+            profile: server.profile.as_str(),
             expires_at: entry.expires_at,
+            session_expires_at,
             index_urls: vec![index_url],
         }),
         Format::Text => {
-            let until = super::status::until(&entry, clock.now());
-            output::note(&format!("signed in to {} as `{}`, {until}", server.url, entry.identity));
+            let until = match session_expires_at {
+                Some(at) => format!("until {}", super::status::rounded(at)),
+                None => super::status::until(entry, clock.now()),
+            };
+            output::note(&format!("signed in to {} as `{}`, {until}", server.account(), entry.name()));
             output::note(&format!(
                 "\nhint: `pip install --index-url {index_url} PACKAGE` gets the credential by itself"
             ));
             Ok(())
         }
     }
-}
-
-fn named(environment: &Environment) -> Result<Option<daypass_core::names::IdentityName>, Failure> {
-    environment.identity.as_deref().map(identity).transpose()
 }

@@ -1,37 +1,47 @@
 //! `daypass status`: who, until when, for which indexes, and what next.
 //!
-//! From what this machine knows, without asking anybody.
+//! The servers are asked, for a few seconds at most; where one does not answer, or with `--quick`, it is told what this
+//! machine knows. How an account is looked at is in `commands/status/look.rs`.
 
 use std::path::PathBuf;
 
 use daypass_core::{SignedDuration, Timestamp, clock::Clock, names::IndexName, public_url::PublicUrl};
+use daypass_oidc::session_client::IndexRights;
 use serde::Serialize;
 
 use crate::{
     arguments::{Format, Status},
     cache::{Cache, entry::Entry},
-    credential::{Source, Wanted, sign_in_needed},
     environment::Environment,
     failure::{self, Failure},
-    identity_token::{IdentityToken, NamedBy},
     output,
-    server::Server,
     trust::{Trusted, no_server},
 };
 
-/// What is known of one server.
-#[derive(Serialize)]
+mod look;
+
+/// What is known of one account.
+#[derive(Debug, Serialize)]
 struct Known {
     server: PublicUrl,
+    profile: String,
+    /// Whether it is taken when no profile is named.
+    default: bool,
     identity: Option<String>,
+    person: Option<String>,
     state: State,
     expires_at: Option<Timestamp>,
+    session_expires_at: Option<Timestamp>,
+    session_kept_in: Option<String>,
     index_urls: Vec<String>,
+    /// What may be done there, if the server said so.
+    indexes: Option<Vec<IndexRights>>,
     kept_in: PathBuf,
+    checked: Checked,
     next: String,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum State {
     /// There is a credential with enough life left.
@@ -40,6 +50,15 @@ enum State {
     Renewable,
     /// A person must sign in.
     SignInNeeded,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Checked {
+    /// The server said so just now.
+    Server,
+    /// This machine remembers it so.
+    Local,
 }
 
 #[derive(Serialize)]
@@ -51,8 +70,8 @@ struct Answer {
 pub(crate) fn run(arguments: &Status, environment: &Environment, clock: &dyn Clock) -> Result<(), Failure> {
     let trusted = Trusted::load(environment)?;
     let cache = Cache::open(&environment.folders)?;
-    let look = |server| look(server, &cache, environment, clock.now());
-    let servers = trusted.servers().iter().map(look).collect::<Result<Vec<_>, _>>()?;
+    let looker = look::Looker { trusted: &trusted, cache: &cache, environment, clock, quick: arguments.quick };
+    let servers = trusted.servers().iter().map(|server| looker.look(server)).collect::<Result<Vec<_>, _>>()?;
     let answer = Answer { servers };
     match arguments.output {
         Format::Json => output::json(&answer)?,
@@ -68,53 +87,33 @@ pub(crate) fn run(arguments: &Status, environment: &Environment, clock: &dyn Clo
     }
 }
 
-fn look(server: &Server, cache: &Cache, environment: &Environment, now: Timestamp) -> Result<Known, Failure> {
-    let key = Wanted::of(server).key();
-    let entry = cache.find(key)?.filter(|entry| entry.left(now).is_positive());
-    let source = Source::first(environment, server).ok_or_else(|| sign_in_needed(server));
-    // A source that would be refused before anything is sent is none.
-    let source = source.and_then(|source| source.outside_token_for(server).map(|_| source));
-    let state = match (&entry, &source) {
-        (Some(entry), _) if entry.has_enough_life(now) => State::SignedIn,
-        (_, Ok(_)) => State::Renewable,
-        (_, Err(_)) => State::SignInNeeded,
-    };
-    let next = match (state, source) {
-        (_, Ok(Source::IdentityToken(token, _))) => format!("nothing to do, as long as {} is fresh", place_of(&token)),
-        (State::SignedIn, Err(_)) => "nothing to do until then; after that, sign in again".to_owned(),
-        (_, Err(failure)) => failure.hint.unwrap_or(failure.message),
-    };
-    Ok(Known {
-        server: server.url.clone(),
-        identity: entry
-            .as_ref()
-            .map(|entry| entry.identity.clone())
-            .or_else(|| server.identity.as_ref().map(ToString::to_string)),
-        state,
-        expires_at: entry.map(|entry| entry.expires_at),
-        index_urls: vec![index_url(&server.url)],
-        kept_in: cache.path(key),
-        next,
-    })
-}
-
-fn place_of(token: &IdentityToken) -> String {
-    match token {
-        IdentityToken::File(path, NamedBy::Config) => format!("the identity token in `{}`", path.display()),
-        _ => "the identity token in `DAYPASS_IDENTITY_TOKEN`".to_owned(),
-    }
-}
-
 fn told(known: &Known) -> String {
-    let identity = known.identity.as_deref().unwrap_or("(the only one that matches)");
-    let until = known.expires_at.map_or("no credential now".to_owned(), |at| rounded(at).to_string());
-    format!(
-        "{}\n  identity   {identity}\n  until      {until}\n  index URL  {}\n  kept in    {}\n  next       {}\n",
-        known.server,
-        known.index_urls.join(", "),
-        known.kept_in.display(),
-        known.next
-    )
+    let mut lines = Vec::new();
+    if known.profile != "default" || !known.default {
+        lines.push(("profile", format!("{}{}", known.profile, if known.default { " (the default)" } else { "" })));
+    }
+    match (&known.person, &known.identity) {
+        (Some(person), _) => lines.push(("person", person.clone())),
+        (None, Some(identity)) => lines.push(("identity", identity.clone())),
+        (None, None) => {}
+    }
+    let until = known.session_expires_at.or(known.expires_at);
+    lines.push(("until", until.map_or("no credential now".to_owned(), |at| rounded(at).to_string())));
+    for index in known.indexes.iter().flatten() {
+        let projects =
+            if index.projects == ["*"] { String::new() } else { format!(" of {}", index.projects.join(", ")) };
+        lines.push(("index", format!("{}: {}{projects}", index.index, index.actions.join(", "))));
+    }
+    lines.push(("index URL", known.index_urls.join(", ")));
+    lines.push(("kept in", known.session_kept_in.clone().unwrap_or_else(|| known.kept_in.display().to_string())));
+    let checked = match known.checked {
+        Checked::Server => "with the server, just now",
+        Checked::Local => "not with the server: this is what is known here",
+    };
+    lines.push(("checked", checked.to_owned()));
+    lines.push(("next", known.next.clone()));
+    let lines: Vec<_> = lines.into_iter().map(|(name, value)| format!("  {name:<11}{value}\n")).collect();
+    format!("{}\n{}", known.server, lines.concat())
 }
 
 /// The URL of the server's default index, whose name is part of the contract.
@@ -131,6 +130,6 @@ pub(super) fn until(entry: &Entry, now: Timestamp) -> String {
 }
 
 /// To the second: nobody reads further.
-fn rounded(at: Timestamp) -> Timestamp {
+pub(super) fn rounded(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }

@@ -7,7 +7,7 @@ use crate::{
     arguments::{Format, Token},
     credential::{Wanted, obtain},
     environment::Environment,
-    failure::{Failure, Status},
+    failure::Failure,
     output,
     trust::{Trusted, server_url},
 };
@@ -18,6 +18,8 @@ struct Answer<'a> {
     server: &'a str,
     audience: &'a str,
     identity: &'a str,
+    person: Option<&'a str>,
+    profile: &'a str,
     username: &'a str,
     token_type: &'a str,
     expires_at: Timestamp,
@@ -28,16 +30,9 @@ struct Answer<'a> {
 /// Prints an access token.
 pub(crate) fn run(arguments: &Token, environment: &Environment, clock: &dyn Clock) -> Result<(), Failure> {
     let trusted = Trusted::load(environment)?;
-    let server = match &arguments.audience {
-        None => trusted.only()?,
-        Some(text) => {
-            let url = server_url(text)?;
-            trusted.at(&url).ok_or_else(|| {
-                Failure::new(Status::SignInNeeded, format!("{url} is not a server that you are signed in to"))
-                    .hint(format!("`daypass login {url}` signs in and trusts it"))
-            })?
-        }
-    };
+    let url = arguments.audience.as_deref().map(server_url).transpose()?;
+    let profile = arguments.profile.as_deref().map(str::parse).transpose()?;
+    let server = trusted.select(url.as_ref(), profile.as_ref())?;
     let entry = obtain(Wanted::of(server), environment, clock)?;
     match arguments.output {
         Format::Text => output::data(&format!("{}\n", entry.access_token.expose())),
@@ -45,6 +40,8 @@ pub(crate) fn run(arguments: &Token, environment: &Environment, clock: &dyn Cloc
             server: entry.server.as_str(),
             audience: entry.audience.as_str(),
             identity: &entry.identity,
+            person: entry.person.as_deref(),
+            profile: server.profile.as_str(),
             username: ACCESS_TOKEN_USERNAME,
             token_type: "Bearer",
             expires_at: entry.expires_at,

@@ -1,4 +1,5 @@
-//! Who can write a configuration file: this user and root only, or it is not believed.
+//! Who can write a configuration file: this user and root only, or it is not believed. A file for all users must be
+//! root's alone.
 //!
 //! Whoever can write the file can have our proof of identity sent to a server of theirs, and whoever can write the
 //! folder that holds it can put another file in its place. A link is followed here step by step, because each
@@ -19,9 +20,21 @@ use crate::{failure::Failure, private_folder::trouble};
 /// As many links as the kernel follows.
 const MOST_LINKS: usize = 40;
 
+/// Who may write a file, besides root.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writers {
+    /// This user.
+    User,
+    /// Nobody.
+    Root,
+}
+
 /// Checks the open `file`, which was found at `path`.
-pub(super) fn check(file: &File, path: &Path) -> Result<(), Failure> {
-    let us = rustix::process::geteuid().as_raw();
+pub(super) fn check(file: &File, path: &Path, writers: Writers) -> Result<(), Failure> {
+    let us = match writers {
+        Writers::User => rustix::process::geteuid().as_raw(),
+        Writers::Root => 0,
+    };
     let cannot = |path: &Path, error: &io::Error| trouble("cannot look at", path, error);
     let found = file.metadata().map_err(|error| cannot(path, &error))?;
     check_owner(us, &found, path)?;

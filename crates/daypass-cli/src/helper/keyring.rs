@@ -34,7 +34,7 @@ pub(crate) fn answer(arguments: &[OsString], environment: &Environment, clock: &
     let ask = Ask::parse(arguments)?;
     let service = Service::parse(&ask.service).ok_or_else(Failure::silent)?;
     let trusted = Trusted::load(environment)?;
-    let server = trusted.server_of(&service).ok_or_else(Failure::silent)?;
+    let server = trusted.server_of(&service, ask.username.as_deref()).ok_or_else(Failure::silent)?;
     let entry = obtain(Wanted::of(server), environment, clock)?;
     // pip looks its own cache up by the user name that stands in the URL: any other name makes it ask us again for
     // every single request.

@@ -1,5 +1,5 @@
 //! A server that speaks the wire format of RFC 9728, 8414, 8693 and 7009, written from the standards and not from
-//! our own code, which it judges. It counts what it is asked.
+//! our own code, which it judges. It counts what it is asked. How it signs people in is in `fake_issuer/people.rs`.
 
 use std::{
     collections::HashMap,
@@ -18,6 +18,10 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
+
+pub(crate) mod people;
+
+use people::People;
 
 /// An outside token that the server takes. It names no audience.
 pub(crate) const OUTSIDE_TOKEN: &str = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJqb2ItMSJ9.b3V0c2lkZS1wcm9vZg";
@@ -43,6 +47,7 @@ struct Seen {
     revoked: Vec<String>,
     audit_queries: Vec<HashMap<String, String>>,
     requests: usize,
+    people: People,
 }
 
 type Shared = Arc<(String, Mutex<Seen>)>;
@@ -69,7 +74,14 @@ impl FakeIssuer {
                     claims_to_be: None,
                     date: None,
                 };
-                let seen = Seen { behaviour, exchanges: vec![], revoked: vec![], audit_queries: vec![], requests: 0 };
+                let seen = Seen {
+                    behaviour,
+                    exchanges: vec![],
+                    revoked: vec![],
+                    audit_queries: vec![],
+                    requests: 0,
+                    people: People::default(),
+                };
                 let shared: Shared = Arc::new((url, Mutex::new(seen)));
                 sender.send(Self { shared: Arc::clone(&shared) }).unwrap();
                 axum::serve(listener, router(shared)).await.unwrap();
@@ -130,6 +142,7 @@ fn router(shared: Shared) -> Router {
         .route("/oauth/token", post(token))
         .route("/oauth/revoke", post(revoke))
         .route("/api/v1/audit", get(audit))
+        .merge(people::router())
         .with_state(shared)
 }
 
@@ -146,15 +159,20 @@ async fn server(State(shared): State<Shared>) -> Json<Value> {
     let us = seen.behaviour.claims_to_be.clone().unwrap_or_else(|| shared.0.clone());
     Json(json!({
         "issuer": us,
+        "authorization_endpoint": format!("{us}/oauth/authorize"),
+        "device_authorization_endpoint": format!("{us}/oauth/device_authorization"),
         "token_endpoint": format!("{us}/oauth/token"),
         "revocation_endpoint": format!("{us}/oauth/revoke"),
         "jwks_uri": format!("{us}/.well-known/jwks.json"),
-        "response_types_supported": [],
+        "response_types_supported": ["code"],
         "grant_types_supported": ["urn:ietf:params:oauth:grant-type:token-exchange"],
     }))
 }
 
 async fn token(State(shared): State<Shared>, Form(form): Form<HashMap<String, String>>) -> Response {
+    if form.get("grant_type").is_some_and(|grant| !grant.ends_with(":token-exchange")) {
+        return people::token(shared, form).await;
+    }
     let (behaviour, number, replayed) = {
         let mut seen = shared.1.lock().unwrap();
         seen.requests += 1;
@@ -198,6 +216,7 @@ async fn revoke(State(shared): State<Shared>, Form(form): Form<HashMap<String, S
     let mut seen = shared.1.lock().unwrap();
     seen.requests += 1;
     seen.revoked.push(form["token"].clone());
+    seen.people.end(&form["token"]);
     StatusCode::OK
 }
 

@@ -82,8 +82,10 @@ fn a_credential_that_cannot_be_renewed_ends_with_a_sentence_and_a_hint() {
     http://[SERVER]
       identity   ci/app
       until      [TIME]
+      index      python: pull
       index URL  http://[SERVER]/python/simple/
       kept in    [HOME]/.cache/daypass/[HASH].json
+      checked    with the server, just now
       next       nothing to do until then; after that, sign in again
     ----- stderr
     ");
@@ -102,8 +104,10 @@ fn a_credential_that_cannot_be_renewed_ends_with_a_sentence_and_a_hint() {
     http://[SERVER]
       identity   ci/app
       until      [TIME]
+      index      python: pull
       index URL  http://[SERVER]/python/simple/
       kept in    [HOME]/.cache/daypass/[HASH].json
+      checked    with the server, just now
       next       `daypass login http://[SERVER] --identity-token PATH` signs in, and so does `DAYPASS_IDENTITY_TOKEN`
     ----- stderr
     ");

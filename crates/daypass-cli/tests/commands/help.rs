@@ -33,7 +33,7 @@ fn the_help_lists_commands_examples_variables_and_exit_codes() {
               Print version
 
     Examples:
-      daypass login https://packages.example.com --identity-token /run/job/token
+      daypass login https://packages.example.com
       pip install -i https://packages.example.com/python/simple/ acme-hello
       daypass status
       curl -u "_token:$(daypass token)" https://packages.example.com/python/simple/
@@ -68,9 +68,12 @@ fn each_command_has_help_with_an_example() {
     ----- stdout
     Signs in to a server, and trusts it from then on
 
-    Exchanges an identity token (the JWT that a CI job or a cloud machine has) for a short-lived
-    credential, and remembers the server, the identity and, if there is one, the path of the identity
-    token's file. The identity token itself is never kept.
+    A person signs in in the browser, or with a code on another device where there is no browser here.
+    It lasts for the day: until then credentials renew themselves.
+
+    A job signs in with an identity token, the JWT that a CI job or a cloud machine has. The server, the
+    identity and, if there is one, the path of the identity token's file are remembered; the identity
+    token itself is never kept.
 
     Usage: daypass login [OPTIONS] [SERVER]
 
@@ -79,6 +82,19 @@ fn each_command_has_help_with_an_example() {
               The server, by any of its URLs; an index URL will do [default: the one that is known]
 
     Options:
+          --device
+              Sign in with a code on another device, without a browser here
+
+          --provider <NAME>
+              Where to sign in, if the server knows several providers [default: it asks]
+
+          --profile <NAME>
+              Under which name to keep this account, beside others of the same server [default:
+              `default`]
+
+          --default
+              Take this account from now on when no profile is named
+
           --identity <ID>
               The identity to assume, by name or id [default: the only one that matches]
 
@@ -99,8 +115,16 @@ fn each_command_has_help_with_an_example() {
               Print help (see a summary with '-h')
 
     Examples:
+      daypass login https://packages.example.com
+      daypass login https://packages.example.com --profile work --provider corp
+      daypass login --profile work --default
       daypass login https://packages.example.com --identity-token /run/job/token
       fetch-token | daypass login https://packages.example.com --identity ci/app --identity-token -
+
+    Profiles:
+      Several accounts of one server stand side by side as profiles. The first is the default. A
+      profile's name is also understood as the user name in an index URL:
+      pip install -i https://work@packages.example.com/python/simple/ acme-hello
     ----- stderr
     ");
     assert_snapshot!(Person::new().sees(["helper", "keyring", "--help"]), @r#"

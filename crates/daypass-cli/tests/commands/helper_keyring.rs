@@ -63,9 +63,9 @@ fn ours_but_nobody_signed_in_fails_at_once_with_a_sentence_and_a_hint() {
     exit code: 4
     ----- stdout
     ----- stderr
-    error: no credential for http://[SERVER], and nothing to get one with
+    error: no credential for http://[SERVER]; nobody can be asked to sign in here: `CI` is set, so this is a CI job
 
-    hint: `daypass login http://[SERVER] --identity ID --identity-token PATH` signs in, and so does `DAYPASS_IDENTITY_TOKEN`
+    hint: `daypass login http://[SERVER]` in a terminal signs in; a job needs an identity token: `DAYPASS_IDENTITY_TOKEN`
     ");
     assert!(!person.cache().exists());
     assert_eq!(issuer.requests(), 0);

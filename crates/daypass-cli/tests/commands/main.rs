@@ -5,8 +5,10 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod browser;
 mod fake_issuer;
 mod person;
+mod terminal;
 
 mod addressee;
 mod admin;
@@ -16,6 +18,7 @@ mod freshness;
 mod help;
 mod helper_keyring;
 mod many_processes;
+mod people;
 mod refusals;
 mod secrets;
 mod sign_in;

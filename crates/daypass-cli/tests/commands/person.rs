@@ -73,6 +73,8 @@ impl Person {
     pub(crate) fn program<A: AsRef<OsStr>>(&self, program: &str, arguments: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(program);
         command.args(arguments).env_clear().env("HOME", self.home()).current_dir(self.home());
+        // Nobody is there, even where the tests are run from a terminal; see `terminal.rs` for the others.
+        command.env("CI", "true");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

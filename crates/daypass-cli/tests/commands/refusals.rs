@@ -110,9 +110,9 @@ fn an_identity_token_that_cannot_be_had_is_asked_for() {
     exit code: 4
     ----- stdout
     ----- stderr
-    error: no credential for http://[SERVER], and nothing to get one with
+    error: no credential for http://[SERVER]; nobody can be asked to sign in here: `CI` is set, so this is a CI job
 
-    hint: `daypass login http://[SERVER] --identity ID --identity-token PATH` signs in, and so does `DAYPASS_IDENTITY_TOKEN`
+    hint: `--device` shows a code all the same; a job needs `--identity-token`
     ");
     let person = person.with("DAYPASS_IDENTITY_TOKEN", "opaque-s3cret/value");
     assert_snapshot!(person.sees(["token"]), @r"

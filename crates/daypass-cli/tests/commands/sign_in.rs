@@ -29,8 +29,10 @@ fn a_day_from_sign_in_to_sign_out() {
     http://[SERVER]
       identity   ci/app
       until      [TIME]
+      index      python: pull
       index URL  http://[SERVER]/python/simple/
       kept in    [HOME]/.cache/daypass/[HASH].json
+      checked    with the server, just now
       next       nothing to do, as long as the identity token in `[HOME]/job.jwt` is fresh
     ----- stderr
     ");

@@ -1,0 +1,9 @@
+//! People sign in: in the browser, with a code, many at once, and what becomes of it during the day.
+
+mod browser;
+mod code;
+mod many;
+mod nobody;
+mod profiles;
+mod session;
+mod system_wide;
