@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 
-use crate::{error::OAuthError, exchange::Refusal};
+use crate::{error::OAuthError, refusal::Refusal};
 
 /// How long a client may take to send a body of at most 64 KiB.
 const WITHIN: Duration = Duration::from_secs(15);

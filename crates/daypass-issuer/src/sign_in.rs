@@ -28,6 +28,7 @@ use crate::{
         onward::Onward,
         outcome::{NoAccess, Problem},
     },
+    refusals::Bound,
     session::rights,
 };
 use browser::Browser;
@@ -145,7 +146,7 @@ pub(crate) async fn finish(parts: &Parts, caller: &Caller, sign_in: &SignIn, per
         let reason = "your access to this server was taken away; ask whoever runs it";
         return refuse(parts, caller, sign_in, Some(&person), "person_disabled", reason).await;
     }
-    let rights = match rights::of(parts, &person.provider, &person.subject, &person.groups).await {
+    let rights = match rights::of(parts, &person.provider, &person.issuer, &person.subject, &person.groups).await {
         Ok(rights) => rights,
         Err(error) => return unavailable(parts, caller, &error),
     };
@@ -207,7 +208,14 @@ pub(crate) async fn refuse(
         event.actor = Some(rights::actor(&person.issuer, &person.subject));
         event.person = Some(person.shown().to_owned());
     }
-    if let Err(error) = parts.store.record(event).await {
+    // A provider's refusal costs a stranger nothing, so here too the log is not theirs to fill.
+    let bound = parts.refusals.count(caller.context.peer, None);
+    if bound == Bound::Reached {
+        event.reason = Some("too_many_refusals: too many refused sign-ins and requests from this address".to_owned());
+    }
+    if bound != Bound::Past
+        && let Err(error) = parts.store.record(event).await
+    {
         return unavailable(parts, caller, &error);
     }
     match &sign_in.purpose {

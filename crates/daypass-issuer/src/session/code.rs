@@ -29,16 +29,14 @@ pub(crate) async fn redeem(parts: &Parts, caller: &Caller, headers: &HeaderMap, 
     let digest = Kind::AuthorizationCode.digest(code).ok_or_else(|| refuse("code_unknown"))?;
     let stored = parts.store.code(&digest).await.map_err(|error| pass::not_now(&error))?;
     let stored = stored.ok_or_else(|| refuse("code_unknown"))?;
-    let session = SessionId::random();
     let holding = Holding {
-        session,
+        session: SessionId::random(),
         person: &stored.person,
         client_id: &client.id,
         groups: &stored.groups,
         session_expires_at: pass::ends(parts, parts.clock.now()),
     };
-    let refuse =
-        |code| pass::about(refuse(code), &Holding { session: stored.redeemed_by.unwrap_or(session), ..holding });
+    let refuse = |code| Refusal { session: stored.redeemed_by, ..pass::about(refuse(code), &holding) };
     if stored.client_id != client.id {
         return Err(refuse("code_of_another_client"));
     }
@@ -51,8 +49,7 @@ pub(crate) async fn redeem(parts: &Parts, caller: &Caller, headers: &HeaderMap, 
     if stored.redeemed_by.is_none() && stored.expires_at <= parts.clock.now() {
         return Err(refuse("code_expired"));
     }
-    let holding = Holding { session, ..holding };
-    let made = pass::make(parts, &holding).await?;
+    let made = pass::make(parts, &holding).await.map_err(pass::before_any_session)?;
     let opened = made.event(caller, AuditKind::SessionCreated, &holding);
     let mut replayed = caller.event(made.now, AuditKind::SessionReused, Outcome::Refused);
     pass::describe(&mut replayed, &holding);

@@ -62,7 +62,7 @@ pub(crate) async fn poll(parts: &Parts, caller: &Caller, headers: &HeaderMap, fo
         groups: &groups,
         session_expires_at: pass::ends(parts, now),
     };
-    let made = pass::make(parts, &holding).await?;
+    let made = pass::make(parts, &holding).await.map_err(pass::before_any_session)?;
     let opened = made.event(caller, AuditKind::SessionCreated, &holding);
     let new_session = made.new_session(parts, caller, &holding);
     let outcome = parts.store.redeem_device(&digest, new_session, now, opened).await;

@@ -38,7 +38,8 @@ pub(crate) async fn refresh(parts: &Parts, caller: &Caller, headers: &HeaderMap,
     if stored.audience != parts.public_url.as_str() {
         return Err(refuse("the session is for another server; sign in again", "wrong_audience"));
     }
-    if stored.ended {
+    // Whoever is shut out has no session left either, and is told the reason.
+    if stored.ended && !stored.person.disabled {
         return Err(refuse("the session was ended; sign in again", "session_ended"));
     }
     if stored.expires_at <= now || stored.idle_until <= now {

@@ -10,10 +10,11 @@ use daypass_store::StoreError;
 
 use crate::issuer::Parts;
 
-/// The rights of `subject` of `provider`, who is in `groups` there.
+/// The rights of `subject` of `provider`, whose `issuer` vouched for them and for the `groups` they are in there.
 pub(crate) async fn of(
     parts: &Parts,
     provider: &ProviderName,
+    issuer: &str,
     subject: &str,
     groups: &[String],
 ) -> Result<Rights, StoreError> {
@@ -24,8 +25,10 @@ pub(crate) async fn of(
         _ => None,
     };
     let policy = &parts.trust.in_force().policy;
-    // A provider that was taken out of the policy vouches for nobody any more.
-    if provider.as_str() != LOCAL_PROVIDER && policy.provider(provider).is_none() {
+    // A provider that was taken out of the policy vouches for nobody any more, and one that has become another vouches
+    // for its own people only: `1001` is somebody else there.
+    let vouches = policy.provider(provider).is_some_and(|known| *known.url == *issuer);
+    if provider.as_str() != LOCAL_PROVIDER && !vouches {
         return Ok(Rights::default());
     }
     Ok(policy.rights_of(&Membership { provider, subject, groups, role }))
