@@ -91,6 +91,11 @@ impl IntoResponse for OAuthError {
             members.insert("reason".to_owned(), reason.into());
         }
         let mut response = (self.status, NO_STORE, body.to_string()).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            // RFC 6749 §5.2, RFC 9110 §15.5.2.
+            let basic = HeaderValue::from_static("Basic realm=\"daypass\", charset=\"UTF-8\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, basic);
+        }
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
