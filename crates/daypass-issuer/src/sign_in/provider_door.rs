@@ -100,7 +100,7 @@ async fn come_back(parts: &Parts, caller: &Caller, attempt: &Attempt, query: &Fo
     let (Some(known), Some(client)) = (trust.policy.provider(provider), trust.provider(provider)) else {
         return lost(parts, caller);
     };
-    let said = query.find("error").map(ProviderError::of_callback);
+    let said = query.find("error").map(|word| said(provider, word));
     let callback = Callback {
         code: Secret::new(query.find("code").unwrap_or_default()),
         iss: query.find("iss").map(ToOwned::to_owned),
@@ -118,7 +118,17 @@ async fn come_back(parts: &Parts, caller: &Caller, attempt: &Attempt, query: &Fo
     }
 }
 
-/// The provider cannot be reached, or answers nonsense. Its client has logged it.
+/// What the browser was sent back with instead of a code. The word is for the log.
+fn said(provider: &ProviderName, word: &str) -> ProviderError {
+    let error = ProviderError::of_callback(word);
+    if !error.is_refusal() {
+        let word: String = word.chars().take(60).flat_map(char::escape_debug).collect();
+        tracing::warn!(%provider, code = error.code(), word, "a provider sent somebody back without signing them in");
+    }
+    error
+}
+
+/// The provider cannot be reached, or answers nonsense. That is in the log already.
 fn trouble(parts: &Parts, caller: &Caller, label: &str, error: &ProviderError) -> Response {
     let page = Problem {
         server: parts.public_url.authority(),
