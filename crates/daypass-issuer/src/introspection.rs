@@ -9,10 +9,19 @@ use axum::{
 };
 use daypass_core::opaque::Kind;
 use daypass_oidc::verify::{ExpectedAccess, verify_access_token};
+use daypass_store::SeenPerson;
 use serde_json::{Value, json};
 
 use crate::{
-    body, caller::Caller, client_auth, error::NO_STORE, form::Form, issuer::Parts, refusal::Refusal, session::pass,
+    body,
+    caller::Caller,
+    client_auth,
+    error::NO_STORE,
+    form::Form,
+    issuer::Parts,
+    refusal::Refusal,
+    session::{pass, rights},
+    still_granted::still_granted,
     token_endpoint,
 };
 
@@ -61,7 +70,7 @@ async fn access_token(parts: &Parts, raw: &str) -> Result<Option<Value>, daypass
         "iat": claims.iat,
         "nbf": claims.nbf,
         "jti": claims.jti,
-        "grants": current,
+        "grants": still_granted(&claims.grants, &current),
     })))
 }
 
@@ -77,17 +86,21 @@ async fn refresh_token(
     let live = session.filter(|session| {
         !session.ended && !session.person.disabled && session.expires_at.min(session.idle_until) > now
     });
-    Ok(live.map(|session| {
-        json!({
-            "active": true,
-            "token_type": "refresh_token",
-            "client_id": session.client_id,
-            "username": pass::shown(&session.person),
-            "sub": session.person.person.id,
-            "iss": parts.public_url,
-            "aud": session.audience,
-            "exp": session.expires_at.min(session.idle_until).as_second(),
-            "iat": session.refreshed_at.as_second(),
-        })
-    }))
+    let Some(session) = live else { return Ok(None) };
+    // A refresh would be refused to whoever has no role any more.
+    let SeenPerson { provider, issuer, subject, .. } = &session.person.person;
+    if rights::of(parts, provider, issuer, subject, &session.groups).await?.grants.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(json!({
+        "active": true,
+        "token_type": "refresh_token",
+        "client_id": session.client_id,
+        "username": pass::shown(&session.person),
+        "sub": session.person.person.id,
+        "iss": parts.public_url,
+        "aud": session.audience,
+        "exp": session.expires_at.min(session.idle_until).as_second(),
+        "iat": session.refreshed_at.as_second(),
+    })))
 }

@@ -22,6 +22,7 @@
 //! | `client_auth` | which OAuth client asks, and whether it is really that one |
 //! | `introspection` | `POST /oauth/introspect` (RFC 7662) |
 //! | `session_api` | `GET /api/v1/session` |
+//! | `still_granted` | what an access token says and its holder still may |
 //! | `bearer` | the access token of a request to the administration |
 //! | `bounds` | how much one peer may ask of what is remembered for strangers |
 //! | `exchange` | RFC 8693: prove, decide, record, then hand out |
@@ -60,6 +61,7 @@ mod session;
 mod session_api;
 mod sign_in;
 mod signing_key;
+mod still_granted;
 mod token_endpoint;
 mod trust;
 

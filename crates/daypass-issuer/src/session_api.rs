@@ -19,6 +19,7 @@ use crate::{
     bearer,
     issuer::Parts,
     session::pass,
+    still_granted::still_granted,
 };
 
 #[derive(Serialize)]
@@ -71,7 +72,7 @@ pub(crate) async fn get(State(parts): State<Arc<Parts>>, headers: HeaderMap) -> 
         identity: claims.holder.identity().map(ToString::to_string),
         session_expires_at: session.map(|session| session.expires_at),
         expires_at: Timestamp::from_second(claims.exp).ok(),
-        indexes: indexes(&parts, &claims.grants, &current),
+        indexes: indexes(&parts, &still_granted(&claims.grants, &current)),
     };
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
     match serde_json::to_string(&answer) {
@@ -80,14 +81,11 @@ pub(crate) async fn get(State(parts): State<Arc<Parts>>, headers: HeaderMap) -> 
     }
 }
 
-/// What the access token says and its holder still may, index by index.
-fn indexes(parts: &Parts, said: &[Grant], current: &[Grant]) -> Vec<Index> {
+/// What may be done now, index by index.
+fn indexes(parts: &Parts, grants: &[Grant]) -> Vec<Index> {
     let mut found: BTreeMap<&IndexName, Index> = BTreeMap::new();
     for name in &parts.indexes {
-        for grant in current.iter().filter(|grant| grant.index.is(name)) {
-            let actions = grant.actions.iter().copied();
-            let actions: Vec<_> =
-                actions.filter(|action| said.iter().any(|grant| grant.allows_on_index(name, *action))).collect();
+        for grant in grants.iter().filter(|grant| grant.index.is(name)) {
             let index = found.entry(name).or_insert_with(|| Index {
                 index: name.clone(),
                 url: parts.public_url.index_url(name),
@@ -95,10 +93,10 @@ fn indexes(parts: &Parts, said: &[Grant], current: &[Grant]) -> Vec<Index> {
                 actions: Vec::new(),
             });
             index.projects.extend(grant.projects.iter().map(|pattern| pattern.as_str().to_owned()));
-            index.actions.extend(actions);
+            index.actions.extend(&grant.actions);
         }
     }
-    let mut indexes: Vec<Index> = found.into_values().filter(|index| !index.actions.is_empty()).collect();
+    let mut indexes: Vec<Index> = found.into_values().collect();
     for index in &mut indexes {
         index.projects.sort();
         index.projects.dedup();
