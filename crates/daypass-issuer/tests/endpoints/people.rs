@@ -27,6 +27,9 @@ pub(crate) const WATCH_SECRET: &str = "s:e+c r%t";
 /// What the command line listens at.
 pub(crate) const LOOPBACK: &str = "http://127.0.0.1:5555/callback";
 
+/// How long after its end an access token is still accepted, in seconds: clocks differ.
+pub(crate) const LEEWAY: i64 = 30;
+
 /// What a policy says of the provider at `url`, of clients and of roles.
 pub(crate) fn written(url: &str) -> String {
     format!(
