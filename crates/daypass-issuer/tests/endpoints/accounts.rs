@@ -75,11 +75,14 @@ pub(crate) async fn account(house: &House, name: &str) {
     choose_password(house, &path).await;
 }
 
+fn password_form(request: &str) -> [(&str, &str); 3] {
+    [("request", request), ("password", PASSWORD), ("again", PASSWORD)]
+}
+
 async fn choose_password(house: &House, path: &str) {
     let mut tab = Tab::open(house);
     let request = tab.get(path).await.field("request").to_owned();
-    let form = [("request", &*request), ("password", PASSWORD), ("again", PASSWORD)];
-    let done = tab.post(path, &form).await;
+    let done = tab.post(path, &password_form(&request)).await;
     assert!(done.body.contains("Your account is ready"), "{}", done.body);
 }
 
@@ -126,7 +129,7 @@ async fn whatever_was_wrong_the_stranger_is_told_the_same_and_the_auditor_is_not
     ] {
         let page = try_password(&mut Tab::open(&house), name, password).await;
         assert_eq!(last_refusal(&house).await, code, "{name}");
-        assert!(!house.last_event().await.person.is_some_and(|person| person == PASSWORD));
+        assert_ne!(house.last_event().await.person.as_deref(), Some(PASSWORD));
         told.push((page.status, page.problem().to_owned()));
         assert!(!page.body.contains(&format!("value=\"{password}\"")) || password.is_empty());
     }
@@ -176,12 +179,6 @@ async fn a_form_without_its_cookie_or_from_another_browser_is_nothing() {
 async fn an_invite_is_good_once_for_seven_days_and_in_the_browser_that_opened_it() {
     let house = House::build().await;
     let path = invite(&house, "ada").await;
-    let form = |request: &str| {
-        [("request", request.to_owned()), ("password", PASSWORD.to_owned()), ("again", PASSWORD.to_owned())]
-    };
-    fn pairs<'a>(form: &'a [(&'a str, String)]) -> Vec<(&'a str, &'a str)> {
-        form.iter().map(|(name, value)| (*name, &**value)).collect()
-    }
     let mut tab = Tab::open(&house);
     let request = tab.get(&path).await.field("request").to_owned();
     // Another site, or another browser, has the link and the form but not the cookie.
@@ -190,16 +187,16 @@ async fn an_invite_is_good_once_for_seven_days_and_in_the_browser_that_opened_it
         other.get(&path).await;
         other
     }] {
-        assert_eq!(other.post(&path, &pairs(&form(&request))).await.status, 400);
+        assert_eq!(other.post(&path, &password_form(&request)).await.status, 400);
     }
     // Nor is a form for one invite good for another.
     let eves = invite(&house, "eve").await;
-    assert_eq!(tab.post(&eves, &pairs(&form(&request))).await.status, 400);
+    assert_eq!(tab.post(&eves, &password_form(&request)).await.status, 400);
     house.clock.advance(SignedDuration::from_mins(31));
-    assert_eq!(tab.post(&path, &pairs(&form(&request))).await.status, 400);
+    assert_eq!(tab.post(&path, &password_form(&request)).await.status, 400);
     let request = tab.get(&path).await.field("request").to_owned();
-    assert_eq!(tab.post(&path, &pairs(&form(&request))).await.status, 200);
-    assert_eq!(tab.post(&path, &pairs(&form(&request))).await.status, 404);
+    assert_eq!(tab.post(&path, &password_form(&request)).await.status, 200);
+    assert_eq!(tab.post(&path, &password_form(&request)).await.status, 404);
     assert_eq!(tab.get(&path).await.status, 404);
 
     house.clock.advance(SignedDuration::from_hours(7 * 24));

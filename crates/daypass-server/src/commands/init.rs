@@ -38,24 +38,21 @@ pub(crate) async fn run(init: Init) -> Result<(), Failure> {
         let _ = fs::remove_file(&config);
         let _ = fs::remove_file(&policy);
     });
-    let (config, policy) = (config.display(), policy.display());
-    let mut text = format!("wrote {config} and {policy}\n");
-    let admin = &init.admin;
-    match made? {
-        Some(link) => text.push_str(&format!(
-            "made the administrator `{admin}`, whose invite works once, until {}:\n  {}\n\
-             Next: edit the files, then `daypassd check-config --config {config}` and `daypassd serve --config {config}`\n\
+    let (admin, config, policy) = (&init.admin, config.display(), policy.display());
+    let next = format!(
+        "Next: edit the files, then `daypassd check-config --config {config}` and `daypassd serve --config {config}`"
+    );
+    let account = match made? {
+        Some(link) => format!(
+            "made the administrator `{admin}`, whose invite works once, until {}:\n  {}\n{next}\n\
              and open the invite. After a change of `public_url`, `daypassd user invite {admin} --config {config}` \
-             prints another.\n",
+             prints another.",
             link.until.strftime("%Y-%m-%d %H:%M UTC"),
             link.url.expose(),
-        )),
-        None => text.push_str(&format!(
-            "the account `{admin}` was there already\n\
-             Next: edit the files, then `daypassd check-config --config {config}` and `daypassd serve --config {config}`\n",
-        )),
-    }
-    say(&text)
+        ),
+        None => format!("the account `{admin}` was there already\n{next}"),
+    };
+    say(&format!("wrote {config} and {policy}\n{account}\n"))
 }
 
 /// Makes the data folder, the database and the account. `None`: there is such an account.

@@ -16,10 +16,11 @@ pub(super) async fn run(store: &Store, output: Output) -> Result<(), Failure> {
     let accounts: HashMap<PersonId, Account> = accounts.into_iter().map(|account| (account.person, account)).collect();
     let rows: Vec<Row<'_>> =
         people.iter().map(|person| Row { person, account: accounts.get(&person.person.id) }).collect();
-    match output {
-        Output::Json => say(&rows.iter().map(|row| format!("{}\n", row.json())).collect::<String>()),
-        Output::Text => say(&table(&rows)),
-    }
+    let lines = match output {
+        Output::Json => rows.iter().map(|row| format!("{}\n", row.json())).collect(),
+        Output::Text => table(&rows),
+    };
+    say(&lines.concat())
 }
 
 struct Row<'a> {
@@ -80,7 +81,7 @@ impl Row<'_> {
     }
 }
 
-fn table(rows: &[Row<'_>]) -> String {
+fn table(rows: &[Row<'_>]) -> Vec<String> {
     let cells: Vec<_> = rows.iter().map(Row::cells).collect();
     let mut widths = [0; 5];
     for row in &cells {
