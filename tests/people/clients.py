@@ -22,6 +22,11 @@ SERVER, TOKEN_FILE, SECRET = sys.argv[1:]
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 
+PAGE = (
+    '<!doctype html><html lang="en"><link rel="icon" href="data:,"><title>Back</title>'
+    "<main><h1>You may close this tab</h1></main>"
+)
+
 
 def say(**value: object) -> None:
     print(json.dumps(value), flush=True)
@@ -37,8 +42,7 @@ class Listener(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("content-type", "text/html")
         self.end_headers()
-        page = "<!doctype html><html lang=en><title>Back</title><main><h1>You may close this tab</h1></main>"
-        self.wfile.write(page.encode())
+        self.wfile.write(PAGE.encode())
 
     def log_message(self, *_: object) -> None:
         pass

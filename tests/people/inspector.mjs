@@ -96,6 +96,7 @@ export class Inspector {
 
   /** Three pictures: NAME-light.png, NAME-dark.png, NAME-phone.png. */
   async picture(page, folder, name) {
+    if (!this.#isOurs(page.url())) throw new Error(`${page.url()} is no page of ours`);
     fs.mkdirSync(folder, { recursive: true });
     const take = (kind) => page.screenshot({ path: path.join(folder, `${name}-${kind}.png`), fullPage: true, caret: 'initial' });
     for (const colorScheme of ['dark', 'light']) {

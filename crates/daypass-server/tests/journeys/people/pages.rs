@@ -45,9 +45,11 @@ fn every_page_has_its_picture_taken() {
     take(&mut office, "signed-in");
 
     office.browser.another_machine();
-    let url = authorize(&office, &Ask::new());
-    office.browser.open(&url);
-    office.browser.signs_in_as("carol");
+    let asked = office.world.send(&post_form("/oauth/device_authorization", &[("client_id", "daypass-cli")]));
+    office.browser.open(&text_of(&asked.json(), "verification_uri_complete"));
+    office.browser.press("Continue with Example Corp");
+    let page = office.browser.signs_in_as("carol");
+    assert!(page.text.contains("no access") && page.text.contains("corp/carol"), "{}", page.text);
     take(&mut office, "no-access");
 
     let output = daypassd().args(["user", "add", "ada", "--data"]).arg(office.world.data()).output().unwrap();

@@ -1,11 +1,11 @@
 //! Rights follow the policy file at once, and the provider's groups at the next refresh.
 
-use serde_json::Value;
-
 use super::{
     office::Office,
+    terminal::Terminal,
     wire::{Ask, text_of},
 };
+use crate::world::World;
 
 #[test]
 fn a_role_that_is_taken_away_is_gone_within_5_seconds() {
@@ -24,7 +24,7 @@ fn a_role_that_is_taken_away_is_gone_within_5_seconds() {
 fn a_role_that_is_widened_counts_from_the_next_refresh() {
     let narrow =
         "[[role]]\nrole = \"reader\"\nindex = \"python\"\nprojects = [\"other-*\"]\ngroups = [\"corp/admins\"]\n";
-    let mut office = Office::open_with(crate::world::World::plan(), narrow);
+    let mut office = Office::open_with(World::plan(), narrow);
     office.change_policy("\"corp/eng\"", "\"corp/sales\"");
     std::thread::sleep(std::time::Duration::from_secs(5));
     let session = office.session();
@@ -37,19 +37,23 @@ fn a_role_that_is_widened_counts_from_the_next_refresh() {
 }
 
 #[test]
-fn who_has_no_role_is_told_what_to_ask_for() {
+fn who_has_no_role_is_told_so_and_the_command_that_waits_too() {
     let mut office = Office::open();
-    office.browser.stops_at("http://127.0.0.1:8765/");
-    office.browser.open(&format!("{}{}", office.world.url(), Ask::new().path()));
+    let mut daypass = office.at_desk(World::daypass(), "home");
+    let waiting = Terminal::run(&office.stage, daypass.args(["login", &office.world.url()]));
+    let tab = office.opened_tab("home");
+    office.browser.arrives_at_provider(&tab);
     let page = office.browser.signs_in_as("carol");
-    assert!(page.text.contains("no access") && page.text.contains("corp/carol"), "{}", page.text);
+    assert!(page.text.contains("no role"), "{}", page.text);
+    let (success, seen) = waiting.end();
+    assert!(!success && seen.contains("no role"), "{seen}");
     let refused = office.happened("sign_in.refused").pop().unwrap();
-    assert_eq!(refused["outcome"], Value::from("refused"), "{refused}");
+    assert_eq!((&refused["outcome"], &refused["actor"]["sub"]), (&"refused".into(), &"carol".into()), "{refused}");
 }
 
 #[test]
 fn an_address_that_nobody_verified_is_no_proof_where_the_domain_decides() {
-    let plan = crate::world::World::plan();
+    let plan = World::plan();
     let mut office = Office::open_with(plan, "");
     office.change_policy("client_id = \"daypass\"\n", "client_id = \"daypass\"\ndomains = [\"example.com\"]\n");
     std::thread::sleep(std::time::Duration::from_secs(5));
