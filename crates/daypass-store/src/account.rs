@@ -105,6 +105,12 @@ impl Store {
         Ok(Some(Account { passkeys: self.passkeys_of(name).await?, ..account }))
     }
 
+    /// Whether there is any account.
+    pub async fn has_accounts(&self) -> Result<bool, StoreError> {
+        let query = sqlx::query("SELECT name FROM account LIMIT 1");
+        Ok(self.find("account", query, |columns| Ok(columns.take::<&str>()?.len())).await?.is_some())
+    }
+
     /// All accounts by name, [`MOST_PEOPLE`] at most.
     pub async fn accounts(&self) -> Result<Vec<Account>, StoreError> {
         let query = sqlx::query(select_accounts!("ORDER BY a.name LIMIT $1")).bind(MOST_PEOPLE);

@@ -87,7 +87,7 @@ async fn dev_invite(store: &Store, server: &PublicUrl) -> Result<Option<InviteLi
     match store.account(&name).await.map_err(store_failure)? {
         Some(dev) if dev.disabled || dev.password_hash.is_some() || !dev.passkeys.is_empty() => Ok(None),
         Some(_) => invites::invite_again(store, server, &name, now).await,
-        None if store.accounts().await.map_err(store_failure)?.is_empty() => {
+        None if !store.has_accounts().await.map_err(store_failure)? => {
             let wanted = Wanted { name, display_name: None, email: None, role: Role::Admin };
             invites::add_account(store, server, wanted, now).await
         }

@@ -77,6 +77,7 @@ pub(crate) async fn an_account_is_made_once_and_comes_back_as_it_was_made(home: 
         disabled: false,
     };
     assert_eq!(account(&replica, "ada").await, expected("ada"));
+    assert!(store.has_accounts().await.unwrap());
     assert_eq!(store.accounts().await.unwrap(), [expected("ada"), expected("bob")]);
     assert_eq!(store.account(&name("eve")).await.unwrap(), None);
     let found = store.person_by(&"local".parse().unwrap(), "ada").await.unwrap().unwrap();
