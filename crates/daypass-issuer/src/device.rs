@@ -31,7 +31,7 @@ use crate::{
     client_auth,
     error::{NO_STORE, OAuthError},
     form::Form,
-    issuer::{NoRandomness, Parts},
+    issuer::{self, NoRandomness, Parts},
     pages::device::{Confirm, Done, EnterCode, read_typed_code},
     refusal::Refusal,
     refusals::WINDOW_SECONDS,
@@ -74,7 +74,7 @@ async fn begin(parts: &Parts, caller: &Caller, headers: &HeaderMap, body: &[u8])
     if !parts.bounds.may_begin_device(caller.context.peer) {
         return Err(Refusal::new(OAuthError::slow_down(60), "too_many_devices"));
     }
-    let device_code = parts.new_secret(Kind::DeviceCode).map_err(|error| pass::not_now(&error))?;
+    let device_code = issuer::new_secret(Kind::DeviceCode).map_err(|error| pass::not_now(&error))?;
     let now = parts.clock.now();
     // A user code that is taken is as rare as a lottery prize; three times in a row does not happen.
     for _ in 0..3 {

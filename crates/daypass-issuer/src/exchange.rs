@@ -167,7 +167,7 @@ fn refuse_denied(denied: &Denied, wanted: &Wanted<'_>, actor: &Actor) -> Refusal
     };
     Refusal {
         reason: denied.to_string(),
-        actor: Some(actor.clone()),
+        actor: Some(Box::new(actor.clone())),
         identity: wanted.identity.map(|name| name.chars().take(128).flat_map(char::escape_debug).collect()),
         token_sha256: Some(wanted.token_sha256),
         ..Refusal::new(OAuthError::invalid_request(format!("{denied}{advice}")).because(denied.code()), denied.code())
@@ -220,7 +220,7 @@ async fn hand_out(
         "replayed",
     );
     refusal.recorded = true;
-    refusal.actor = Some(actor);
+    refusal.actor = Some(Box::new(actor));
     refusal.identity = Some(identity.clone());
     refusal.token_sha256 = Some(wanted.token_sha256);
     let mut replayed = caller.event(now, AuditKind::TokenRefused, Outcome::Refused);

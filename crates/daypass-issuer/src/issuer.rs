@@ -103,13 +103,13 @@ impl Parts {
     pub(crate) fn unseal<T: DeserializeOwned>(&self, name: &str, sealed: &str) -> Option<T> {
         serde_json::from_slice(&self.seal.open(name, sealed).ok()?).ok()
     }
+}
 
-    /// A new opaque secret.
-    pub(crate) fn new_secret(&self, kind: Kind) -> Result<Secret, NoRandomness> {
-        let mut random = [0; 32];
-        rand::fill(&mut random).map_err(|_| NoRandomness)?;
-        Ok(kind.make(random))
-    }
+/// A new opaque secret.
+pub(crate) fn new_secret(kind: Kind) -> Result<Secret, NoRandomness> {
+    let mut random = [0; 32];
+    rand::fill(&mut random).map_err(|_| NoRandomness)?;
+    Ok(kind.make(random))
 }
 
 /// The machine has no randomness to give.

@@ -16,7 +16,7 @@ pub(crate) struct Refusal {
     /// What kind of event it is.
     pub(crate) kind: AuditKind,
     pub(crate) reason: String,
-    pub(crate) actor: Option<Actor>,
+    pub(crate) actor: Option<Box<Actor>>,
     pub(crate) person: Option<String>,
     pub(crate) session: Option<SessionId>,
     pub(crate) identity: Option<String>,
@@ -48,7 +48,7 @@ impl Refusal {
     /// Completes the audit event of this refusal.
     pub(crate) fn describe(&self, event: &mut AuditEvent) {
         event.reason = Some(format!("{}: {}", self.code, self.reason));
-        event.actor.clone_from(&self.actor);
+        event.actor = self.actor.as_deref().cloned();
         event.person.clone_from(&self.person);
         event.session = self.session;
         event.identity.clone_from(&self.identity);

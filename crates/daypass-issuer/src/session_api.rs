@@ -41,7 +41,8 @@ struct Person {
 /// What the holder may do on one index.
 #[derive(Serialize)]
 struct Index {
-    index: IndexName,
+    #[serde(rename = "index")]
+    name: IndexName,
     url: String,
     projects: Vec<String>,
     actions: Vec<Action>,
@@ -87,7 +88,7 @@ fn indexes(parts: &Parts, grants: &[Grant]) -> Vec<Index> {
     for name in &parts.indexes {
         for grant in grants.iter().filter(|grant| grant.index.is(name)) {
             let index = found.entry(name).or_insert_with(|| Index {
-                index: name.clone(),
+                name: name.clone(),
                 url: parts.public_url.index_url(name),
                 projects: Vec::new(),
                 actions: Vec::new(),

@@ -23,7 +23,7 @@ use url::form_urlencoded;
 
 use crate::{
     caller::Caller,
-    issuer::Parts,
+    issuer::{self, Parts},
     pages::{
         onward::Onward,
         outcome::{NoAccess, Problem},
@@ -168,7 +168,7 @@ async fn send_code(
     person: &ProvenPerson,
     now: Timestamp,
 ) -> Response {
-    let code = match parts.new_secret(Kind::AuthorizationCode) {
+    let code = match issuer::new_secret(Kind::AuthorizationCode) {
         Ok(code) => code,
         Err(error) => return unavailable(parts, caller, &error),
     };

@@ -15,7 +15,12 @@ use daypass_store::{NewSession, PersonRecord, Redeemed, SeenPerson};
 use uuid::Uuid;
 
 use super::rights;
-use crate::{caller::Caller, error::OAuthError, issuer::Parts, refusal::Refusal};
+use crate::{
+    caller::Caller,
+    error::OAuthError,
+    issuer::{self, Parts},
+    refusal::Refusal,
+};
 
 /// An access token and the refresh token that goes with it.
 pub(crate) struct Pass {
@@ -87,7 +92,7 @@ fn sign(parts: &Parts, holding: &Holding<'_>, rights: Rights) -> Result<Pass, Re
         Refusal::new(OAuthError::unavailable(), "signing_failed")
     };
     let access_token = parts.keys.sign(&claims).map_err(|error| failed(error.to_string()))?;
-    let refresh_token = parts.new_secret(Kind::RefreshToken).map_err(|error| failed(error.to_string()))?;
+    let refresh_token = issuer::new_secret(Kind::RefreshToken).map_err(|error| failed(error.to_string()))?;
     Ok(Pass {
         access_token,
         refresh_token,
@@ -156,7 +161,7 @@ pub(crate) fn describe(event: &mut AuditEvent, holding: &Holding<'_>) {
 /// A refusal that is about this session.
 pub(crate) fn about(mut refusal: Refusal, holding: &Holding<'_>) -> Refusal {
     refusal.kind = AuditKind::SessionRefused;
-    refusal.actor = Some(rights::actor(&holding.person.person.issuer, &holding.person.person.subject));
+    refusal.actor = Some(Box::new(rights::actor(&holding.person.person.issuer, &holding.person.person.subject)));
     refusal.person = Some(shown(holding.person).to_owned());
     refusal.session = Some(holding.session);
     refusal

@@ -109,13 +109,11 @@ pub(crate) async fn post(State(parts): State<Arc<Parts>>, request: Request) -> R
         };
     }
     let email = form.find("email").unwrap_or_default();
-    match of_domain(&policy, email) {
-        Some(provider) => provider_door::start(&parts, &caller, &sign_in, &provider.name, Some(email)).await,
-        None => {
-            let problem = Some("No provider is known for this address. Choose one below, or check the spelling.");
-            page(&parts, &caller, &sign_in, Told { problem, email, ..Told::default() }).await
-        }
+    if let Some(provider) = of_domain(&policy, email) {
+        return provider_door::start(&parts, &caller, &sign_in, &provider.name, Some(email)).await;
     }
+    let problem = Some("No provider is known for this address. Choose one below, or check the spelling.");
+    page(&parts, &caller, &sign_in, Told { problem, email, ..Told::default() }).await
 }
 
 /// A form of one of our pages, or nothing that could be one.
@@ -139,7 +137,7 @@ fn of_domain<'p>(policy: &'p Policy, email: &str) -> Option<&'p Provider> {
 /// Whether anybody could sign in with a name and a password or a passkey.
 async fn has_accounts(parts: &Parts) -> bool {
     // Where it cannot be told, the form does no harm.
-    parts.store.accounts().await.is_ok_and(|accounts| !accounts.is_empty())
+    parts.store.has_accounts().await.unwrap_or(true)
 }
 
 /// The provider of the built-in accounts as a parameter asks for it.

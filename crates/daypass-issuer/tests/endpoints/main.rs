@@ -5,16 +5,16 @@
 
 mod accounts;
 mod audit;
-mod authorize;
 mod authenticator;
+mod authorize;
 mod code;
 mod device;
 mod discovery;
 mod house;
 mod introspect;
 mod pages;
-mod people;
 mod passkeys;
+mod people;
 mod refresh;
 mod revoke;
 mod secrets;

@@ -7,7 +7,7 @@ use daypass_core::{
     person::PersonId,
 };
 use daypass_testkit::oidc::people::Lie;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     house::{House, URL},
@@ -329,4 +329,28 @@ async fn a_form_that_is_none_is_lost_and_not_an_error() {
     post("request=a&request=b".to_owned(), "application/x-www-form-urlencoded").await.is_page(400, LOST);
     post(format!("request={}", "x".repeat(70_000)), "application/x-www-form-urlencoded").await.is_page(400, LOST);
     assert_eq!(house.get("/oauth/sign-in").await.status, 405);
+}
+
+#[tokio::test]
+async fn a_provider_with_domains_lets_in_only_addresses_that_are_verified_and_in_one_of_them() {
+    let house = house().await;
+    let other = second(&house).await;
+    let sign_in = async |email: &str, verified: Value| {
+        other.set_person(json!({"sub": "7", "email": email, "email_verified": verified}), json!({}));
+        Browser::new(&house).signs_in(&asks(&[("provider", "other")])).await
+    };
+    assert!(sign_in("x@Other.Example.com", json!(true)).await.onward().contains("code="));
+    for (email, verified, code) in [
+        ("x@other.example.com", json!(false), "email_not_verified"),
+        ("x@other.example.com", json!("true"), "email_not_verified"),
+        ("x@other.example.com", json!(null), "email_not_verified"),
+        ("x@example.com", json!(true), "email_domain"),
+        ("x@evil.other.example.com", json!(true), "email_domain"),
+        ("x@other.example.com@example.com", json!(true), "email_missing"),
+        ("", json!(true), "email_missing"),
+    ] {
+        assert_eq!(told(&sign_in(email, verified).await).0, "access_denied");
+        let reason = house.last_event().await.reason.unwrap();
+        assert!(reason.starts_with(&format!("{code}: ")), "{email}: {reason}");
+    }
 }
