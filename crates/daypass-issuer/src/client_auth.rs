@@ -17,7 +17,7 @@ pub(crate) fn client(parts: &Parts, headers: &HeaderMap, form: &Form) -> Result<
     let client = id.and_then(|id| trust.policy.client(&id));
     let client = client.ok_or_else(|| unauthenticated("the client is not registered", "client_unknown"))?;
     match trust.client_secret(&client.id) {
-        Some(expected) if Some(Sha256::of(&named.secret)) == Some(expected) => Ok(client),
+        Some(expected) if named.secrets().any(|secret| Sha256::of(secret) == expected) => Ok(client),
         None if client.secret.is_none() && named.secret.is_empty() => Ok(client),
         _ => Err(unauthenticated("the client's secret is not right", "client_secret_wrong")),
     }
@@ -41,6 +41,15 @@ fn unauthenticated(text: &str, code: &'static str) -> Refusal {
 struct Named {
     id: String,
     secret: String,
+    /// As it was sent, where that may be something else: many clients do not form-encode it in `Authorization: Basic`.
+    raw_secret: Option<String>,
+}
+
+impl Named {
+    /// What the secret may be.
+    fn secrets(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&*self.secret).chain(self.raw_secret.as_deref())
+    }
 }
 
 /// The client as the request names it: in the form, or in `Authorization: Basic`, where both parts are form-encoded
@@ -49,7 +58,7 @@ fn named(headers: &HeaderMap, form: &Form) -> Option<Named> {
     let in_form = form.find("client_id");
     let Some(value) = headers.get(header::AUTHORIZATION) else {
         let secret = form.find("client_secret").unwrap_or_default().to_owned();
-        return Some(Named { id: in_form?.to_owned(), secret });
+        return Some(Named { id: in_form?.to_owned(), secret, raw_secret: None });
     };
     let (scheme, encoded) = value.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") || form.find("client_secret").is_some() {
@@ -61,6 +70,6 @@ fn named(headers: &HeaderMap, form: &Form) -> Option<Named> {
         let spaced = text.replace('+', " ");
         percent_encoding::percent_decode_str(&spaced).decode_utf8().ok().map(std::borrow::Cow::into_owned)
     };
-    let named = Named { id: decode(id)?, secret: decode(secret)? };
+    let named = Named { id: decode(id)?, secret: decode(secret)?, raw_secret: Some(secret.to_owned()) };
     in_form.is_none_or(|id| id == named.id).then_some(named)
 }

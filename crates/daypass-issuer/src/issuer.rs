@@ -78,8 +78,7 @@ pub(crate) struct Parts {
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: KeyRing,
-    /// What travels through browsers is sealed under it.
-    seal: Arc<KeyEncryptionKey>,
+    key_encryption_key: Arc<KeyEncryptionKey>,
     pub(crate) sessions: SessionLimits,
     pub(crate) indexes: Vec<IndexName>,
     /// What checking passwords and passkeys remembers.
@@ -96,12 +95,12 @@ pub(crate) struct Parts {
 impl Parts {
     /// A value as text that only this server can read again, as `name`. It may travel through a browser.
     pub(crate) fn seal<T: Serialize>(&self, name: &str, value: &T) -> Option<String> {
-        self.seal.seal(name, &serde_json::to_vec(value).ok()?).ok()
+        self.key_encryption_key.browsers().seal(name, value, self.clock.now())
     }
 
     /// What [`Parts::seal`] made under the same `name`; of anything else, nothing.
     pub(crate) fn unseal<T: DeserializeOwned>(&self, name: &str, sealed: &str) -> Option<T> {
-        serde_json::from_slice(&self.seal.open(name, sealed).ok()?).ok()
+        self.key_encryption_key.browsers().open(name, sealed, self.clock.now())
     }
 }
 
@@ -121,8 +120,8 @@ impl Issuer {
     /// Opens the issuer: reads or makes the signing key, puts the policy in force.
     pub async fn open(options: IssuerOptions) -> Result<Self, IssuerError> {
         let IssuerOptions { public_url, key_encryption_key, store, policy, clock, sessions, indexes, .. } = options;
-        let seal = Arc::new(key_encryption_key);
-        let keys = KeyRing::open(&store, seal.clone(), &*clock).await?;
+        let key_encryption_key = Arc::new(key_encryption_key);
+        let keys = KeyRing::open(&store, key_encryption_key.clone(), &*clock).await?;
         let revoked = Cache::builder().max_capacity(10_000).time_to_live(Duration::from_hours(1)).build();
         let polls = Cache::builder().max_capacity(20_000).time_to_live(Duration::from_mins(10)).build();
         let trust = Trust::new(policy, clock.clone(), options.allow_loopback_issuers)?;
@@ -131,7 +130,7 @@ impl Issuer {
             store,
             clock,
             keys,
-            seal,
+            key_encryption_key,
             sessions,
             indexes,
             accounts: Checks::new(),

@@ -7,10 +7,15 @@ use aws_lc_rs::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use daypass_core::secret::Secret;
 
+use crate::browser_seal::BrowserSeal;
+
 /// The key under which private signing keys are encrypted in the store (AES-256-GCM).
 ///
 /// It lives in a file of its own, so that a copy of the database alone signs nothing.
-pub struct KeyEncryptionKey(RandomizedNonceKey);
+pub struct KeyEncryptionKey {
+    key: RandomizedNonceKey,
+    browsers: BrowserSeal,
+}
 
 /// The text in a key file is not a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -33,13 +38,21 @@ impl KeyEncryptionKey {
     /// Reads the key from its file's text.
     pub fn parse(text: &Secret) -> Result<Self, InvalidKeyEncryptionKey> {
         let bytes = STANDARD.decode(text.expose().trim()).map_err(|_| InvalidKeyEncryptionKey)?;
-        RandomizedNonceKey::new(&AES_256_GCM, &bytes).map(Self).map_err(|_| InvalidKeyEncryptionKey)
+        let bytes: [u8; 32] = bytes.try_into().map_err(|_| InvalidKeyEncryptionKey)?;
+        let key = RandomizedNonceKey::new(&AES_256_GCM, &bytes).map_err(|_| InvalidKeyEncryptionKey)?;
+        Ok(Self { key, browsers: BrowserSeal::derived_from(&bytes) })
+    }
+
+    /// What travels through browsers is sealed under keys derived from this one.
+    pub(crate) fn browsers(&self) -> &BrowserSeal {
+        &self.browsers
     }
 
     /// Encrypts `plain`, bound to `name`: a sealed key cannot be passed off as another one.
     pub(crate) fn seal(&self, name: &str, plain: &[u8]) -> Result<String, CannotOpen> {
         let mut sealed = plain.to_vec();
-        let nonce = self.0.seal_in_place_append_tag(Aad::from(name.as_bytes()), &mut sealed).map_err(|_| CannotOpen)?;
+        let nonce =
+            self.key.seal_in_place_append_tag(Aad::from(name.as_bytes()), &mut sealed).map_err(|_| CannotOpen)?;
         let mut out = nonce.as_ref().to_vec();
         out.append(&mut sealed);
         Ok(STANDARD.encode(out))
@@ -50,7 +63,7 @@ impl KeyEncryptionKey {
         let mut bytes = STANDARD.decode(sealed).map_err(|_| CannotOpen)?;
         let (nonce, sealed) = bytes.split_at_mut_checked(NONCE_LEN).ok_or(CannotOpen)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| CannotOpen)?;
-        let plain = self.0.open_in_place(nonce, Aad::from(name.as_bytes()), sealed).map_err(|_| CannotOpen)?;
+        let plain = self.key.open_in_place(nonce, Aad::from(name.as_bytes()), sealed).map_err(|_| CannotOpen)?;
         Ok(plain.to_vec())
     }
 }

@@ -11,6 +11,7 @@
 //! | `issuer` | the front door: what an issuer needs, and its router |
 //! | `signing_key` | the keys we sign with: made, sealed, opened, used |
 //! | `key_encryption` | what signing keys are sealed under while they are stored |
+//! | `browser_seal` | what travels through browsers, sealed |
 //! | `key_ring` | which keys are in use now, followed from the store |
 //! | `trust` | the policy in force and the outside issuers' keys |
 //! | `token_endpoint` | `POST /oauth/token` |
@@ -42,6 +43,7 @@ mod authorize;
 mod bearer;
 mod body;
 mod bounds;
+mod browser_seal;
 mod caller;
 mod client_auth;
 mod device;

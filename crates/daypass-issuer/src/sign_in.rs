@@ -17,7 +17,7 @@ use daypass_core::{
     opaque::Kind,
     person::ProvenPerson,
 };
-use daypass_store::NewCode;
+use daypass_store::{NewCode, StoreError};
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 
@@ -87,6 +87,11 @@ impl SignIn {
     /// Begins one in this browser.
     pub(crate) fn begin(purpose: Purpose, browser: &Browser, now: Timestamp) -> Self {
         Self { purpose, browser: browser.digest(), began: now.as_second() }
+    }
+
+    /// Whether it ends at a port of this computer (RFC 8252 §7.3).
+    pub(crate) fn goes_to_loopback(&self) -> bool {
+        matches!(&self.purpose, Purpose::Code(request) if request.redirect_uri.starts_with("http://"))
     }
 
     /// As the hidden field of a page.
@@ -202,6 +207,27 @@ pub(crate) async fn refuse(
     code: &'static str,
     reason: &str,
 ) -> Response {
+    if let Err(error) = record_refusal(parts, caller, person, code, reason).await {
+        return unavailable(parts, caller, &error);
+    }
+    match &sign_in.purpose {
+        Purpose::Code(request) => {
+            // RFC 6749 §4.1.2.1: the client is told, so that nobody waits in vain.
+            let answer = [("error", "access_denied"), ("error_description", reason)];
+            back_to_client(parts, request, &answer)
+        }
+        Purpose::Device { .. } => refusal_page(parts, caller, person, reason),
+    }
+}
+
+/// Writes to the audit log that a sign-in was refused, and why.
+pub(crate) async fn record_refusal(
+    parts: &Parts,
+    caller: &Caller,
+    person: Option<&ProvenPerson>,
+    code: &str,
+    reason: &str,
+) -> Result<(), StoreError> {
     let mut event = caller.event(parts.clock.now(), AuditKind::SignInRefused, Outcome::Refused);
     event.reason = Some(format!("{code}: {reason}"));
     if let Some(person) = person {
@@ -213,19 +239,7 @@ pub(crate) async fn refuse(
     if bound == Bound::Reached {
         event.reason = Some("too_many_refusals: too many refused sign-ins and requests from this address".to_owned());
     }
-    if bound != Bound::Past
-        && let Err(error) = parts.store.record(event).await
-    {
-        return unavailable(parts, caller, &error);
-    }
-    match &sign_in.purpose {
-        Purpose::Code(request) => {
-            // RFC 6749 §4.1.2.1: the client is told, so that nobody waits in vain.
-            let answer = [("error", "access_denied"), ("error_description", reason)];
-            back_to_client(parts, request, &answer)
-        }
-        Purpose::Device { .. } => refusal_page(parts, caller, person, reason),
-    }
+    if bound == Bound::Past { Ok(()) } else { parts.store.record(event).await }
 }
 
 /// The redirect URI with the answer's parameters, and who answers (RFC 9207 §2).

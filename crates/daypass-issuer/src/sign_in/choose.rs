@@ -26,6 +26,8 @@ use crate::{
 pub(crate) struct Told<'a> {
     /// What was wrong with it.
     pub(crate) problem: Option<&'a str>,
+    /// The one provider to be shown: the others were not asked for.
+    pub(crate) only: Option<&'a ProviderName>,
     /// The e-mail address that was typed.
     pub(crate) email: &'a str,
     /// The account's name that was typed.
@@ -38,6 +40,9 @@ pub(crate) struct Told<'a> {
 
 /// Begins where a client or a device sent the person: at the one provider there is, at the one that is asked for, or
 /// with the choice.
+///
+/// A code for a loopback port always begins with the page, and a click on it: whoever shares the computer may listen
+/// there, and a provider that still knows the person would ask nothing (RFC 8252 §8.6).
 pub(crate) async fn begin(
     parts: &Parts,
     caller: &Caller,
@@ -53,8 +58,14 @@ pub(crate) async fn begin(
         _ => None,
     };
     match asked.or(by_domain.filter(|_| provider.is_none())).or(only) {
-        Some(provider) => provider_door::start(parts, caller, sign_in, &provider.name, login_hint).await,
-        None => page(parts, caller, sign_in, Told { email: login_hint.unwrap_or_default(), ..Told::default() }).await,
+        Some(provider) if !sign_in.goes_to_loopback() => {
+            provider_door::start(parts, caller, sign_in, &provider.name, login_hint).await
+        }
+        chosen => {
+            let email = login_hint.unwrap_or_default();
+            page(parts, caller, sign_in, Told { email, only: chosen.map(|chosen| &chosen.name), ..Told::default() })
+                .await
+        }
     }
 }
 
@@ -62,8 +73,9 @@ pub(crate) async fn begin(
 pub(crate) async fn page(parts: &Parts, caller: &Caller, sign_in: &SignIn, told: Told<'_>) -> Response {
     let Ok(request) = sign_in.seal(parts) else { return lost(parts, caller) };
     let policy = parts.trust.in_force().policy.clone();
-    let providers: Vec<_> = policy.providers().iter().map(button).collect();
-    let local = has_accounts(parts).await || providers.is_empty();
+    let shown = |provider: &&Provider| told.only.is_none_or(|only| provider.name == *only);
+    let providers: Vec<_> = policy.providers().iter().filter(shown).map(button).collect();
+    let local = told.only.is_none() && (has_accounts(parts).await || providers.is_empty());
     let passkey = if local { passkey_question(parts, sign_in) } else { None };
     let client = match &sign_in.purpose {
         Purpose::Code(asked) if asked.client_id.as_str() != COMMAND_LINE => policy.client(&asked.client_id),
@@ -77,7 +89,8 @@ pub(crate) async fn page(parts: &Parts, caller: &Caller, sign_in: &SignIn, told:
     let page = Choose {
         server: parts.public_url.authority(),
         asker,
-        email: policy.providers().iter().any(|provider| !provider.domains.is_empty()).then_some(told.email),
+        email: (told.only.is_none() && policy.providers().iter().any(|provider| !provider.domains.is_empty()))
+            .then_some(told.email),
         providers: &providers,
         local: local.then(|| Local {
             name: told.name,

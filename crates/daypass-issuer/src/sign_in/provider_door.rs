@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     SignIn,
     browser::{cookie, is_https},
-    finish, lost, refuse,
+    finish, lost, record_refusal, refuse, unavailable,
 };
 use crate::{
     caller::Caller,
@@ -114,7 +114,13 @@ async fn come_back(parts: &Parts, caller: &Caller, attempt: &Attempt, query: &Fo
         Err(error) if error.is_refusal() => {
             refuse(parts, caller, &attempt.sign_in, None, error.code(), &error.to_string()).await
         }
-        Err(error) => trouble(parts, caller, &known.label, &error),
+        Err(error) => {
+            // It may be an attack as well as a bad day: whoever reads the audit log is to see it.
+            match record_refusal(parts, caller, None, error.code(), &error.to_string()).await {
+                Ok(()) => trouble(parts, caller, &known.label, &error),
+                Err(error) => unavailable(parts, caller, &error),
+            }
+        }
     }
 }
 
@@ -145,10 +151,11 @@ fn callback_url(parts: &Parts, provider: &ProviderName) -> String {
     parts.public_url.join(&format!("/oauth/callback/{provider}"))
 }
 
+/// One of four names: so many attempts may be under way in one browser, and those that were given up do not add up to
+/// a header that a proxy refuses. Which attempt it is, its `state` says.
 fn cookie_name(parts: &Parts, state: &str) -> String {
-    let mut digest = Sha256::of(state).to_string();
-    digest.truncate(16);
-    format!("{}daypass-at-provider-{digest}", if is_https(parts) { "__Secure-" } else { "" })
+    let slot = Sha256::of(state).as_bytes().first().copied().unwrap_or_default() % 4;
+    format!("{}daypass-at-provider-{slot}", if is_https(parts) { "__Secure-" } else { "" })
 }
 
 fn set_cookie(parts: &Parts, response: &mut Response, name: &str, value: &str, life: u32) {

@@ -242,7 +242,8 @@ async fn a_name_that_is_no_account_takes_as_long_as_one_that_is() {
         }
     }
     let [known, unknown] = fastest;
-    assert!(unknown > known / 2 && known > unknown / 2, "{known:?} {unknown:?}");
+    // Without a hash it would be a hundred times faster; the machine may be busy with something else.
+    assert!(unknown > known / 8 && known > unknown / 8, "{known:?} {unknown:?}");
 }
 
 #[tokio::test]

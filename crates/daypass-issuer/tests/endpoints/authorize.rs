@@ -95,7 +95,14 @@ async fn the_command_line_may_listen_at_any_port_of_the_literal_loopback_only() 
     let house = house().await;
     let ask = |uri| asks(&[("client_id", "daypass-cli"), ("redirect_uri", uri)]);
     for uri in [LOOPBACK, "http://127.0.0.1:1/callback", "http://[::1]:65535/callback"] {
-        assert!(house.get(&ask(uri)).await.onward().starts_with(house.provider.url()), "{uri}");
+        // Never without a click: somebody else on this computer may listen there.
+        house.get(&ask(uri)).await.is_page(200, "Continue with");
+        house
+            .get(&format!("{}&provider=corp&login_hint=ada@example.com", ask(uri)))
+            .await
+            .is_page(200, "Continue with");
+        let landed = Browser::new(&house).clicks_and_signs_in(&ask(uri)).await.onward();
+        assert!(landed.starts_with(uri), "{landed}");
     }
     for uri in [
         "http://localhost:5555/callback",

@@ -180,7 +180,7 @@ async fn rights_and_standing_are_looked_at_when_the_code_is_redeemed() {
 async fn the_command_line_and_a_confidential_client_get_theirs() {
     let house = house().await;
     let cli = asks(&[("client_id", "daypass-cli"), ("redirect_uri", LOOPBACK)]);
-    let url = Browser::new(&house).signs_in(&cli).await.onward();
+    let url = Browser::new(&house).clicks_and_signs_in(&cli).await.onward();
     assert!(url.starts_with(LOOPBACK), "{url}");
     let code = query(&url)["code"].clone();
     let other_port = LOOPBACK.replace("5555", "5556");

@@ -252,6 +252,15 @@ impl<'h> Browser<'h> {
         self.through_provider(&page).await
     }
 
+    /// The same, with the click that a loopback client needs first.
+    pub(crate) async fn clicks_and_signs_in(&mut self, request: &str) -> Answer {
+        let page = self.get(request).await;
+        page.is_page(200, "Continue with");
+        let sealed = page.sealed();
+        let page = self.post("/oauth/sign-in", &[("request", &sealed), ("provider", "corp")]).await;
+        self.through_provider(&page).await
+    }
+
     /// A code of the public client.
     pub(crate) async fn code(&mut self) -> String {
         let url = self.signs_in(&asks(&[])).await.onward();
