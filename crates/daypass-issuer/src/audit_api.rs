@@ -12,7 +12,7 @@ use daypass_core::{
     access_token::AccessTokenClaims,
     audit::{AuditKind, Outcome},
     digest::Sha256,
-    grant::Action,
+    grant::{Action, Grant},
 };
 use daypass_store::{AuditQuery, StoreError};
 use serde::Deserialize;
@@ -76,12 +76,12 @@ pub(crate) async fn get(
     response
 }
 
-/// Lets through a live access token whose identity still has the `admin` action.
+/// Lets through a live access token whose holder administers this server.
 async fn authorize(parts: &Parts, caller: &Caller, headers: &HeaderMap) -> Result<(), Response> {
     let claims = bearer::claims(parts, headers).await.map_err(|error| unavailable(&error))?;
     let claims = claims.ok_or_else(unauthorized)?;
     if !is_administrator(parts, &claims) {
-        let reason = "reading the audit log needs a grant with the action `admin`";
+        let reason = "reading the audit log needs the action `admin` on all projects of every index";
         let mut event = caller.event(parts.clock.now(), AuditKind::AccessDenied, Outcome::Refused);
         event.set_holder(&claims);
         event.reason = Some(reason.to_owned());
@@ -93,12 +93,18 @@ async fn authorize(parts: &Parts, caller: &Caller, headers: &HeaderMap) -> Resul
     Ok(())
 }
 
-/// Both the token and its holder as he stands now must have the action: a withdrawn rule bites at once.
+/// The log tells of everybody, so it is for whoever administers everything: all projects of every index. Both the
+/// token and its holder as he stands now must say so: a withdrawn rule bites at once.
 fn is_administrator(parts: &Parts, claims: &AccessTokenClaims) -> bool {
-    let current = parts.trust.in_force().policy.current_grants(claims);
-    let admin =
-        |grants: &[daypass_core::grant::Grant]| grants.iter().any(|grant| grant.actions.contains(&Action::Admin));
-    admin(&claims.grants) && current.is_some_and(|current| admin(&current))
+    let Some(current) = parts.trust.in_force().policy.current_grants(claims) else { return false };
+    let everything = |grants: &[Grant]| {
+        let all_of = |index| {
+            let all = |grant: &Grant| grant.projects.iter().any(|pattern| pattern.as_str() == "*");
+            grants.iter().any(|grant| grant.allows_on_index(index, Action::Admin) && all(grant))
+        };
+        parts.indexes.iter().all(all_of)
+    };
+    everything(&claims.grants) && everything(&current)
 }
 
 pub(crate) fn unauthorized() -> Response {

@@ -1,6 +1,9 @@
 //! `GET /api/v1/session`: who the holder of an access token is, until when, and for which indexes.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use axum::{
     extract::State,
@@ -82,27 +85,23 @@ pub(crate) async fn get(State(parts): State<Arc<Parts>>, headers: HeaderMap) -> 
     }
 }
 
-/// What may be done now, index by index.
+/// What may be done now, index by index: an entry for each set of actions, as one may pull all and push a few.
 fn indexes(parts: &Parts, grants: &[Grant]) -> Vec<Index> {
-    let mut found: BTreeMap<&IndexName, Index> = BTreeMap::new();
+    let mut found: BTreeMap<(&IndexName, Vec<Action>), BTreeSet<String>> = BTreeMap::new();
     for name in &parts.indexes {
         for grant in grants.iter().filter(|grant| grant.index.is(name)) {
-            let index = found.entry(name).or_insert_with(|| Index {
-                name: name.clone(),
-                url: parts.public_url.index_url(name),
-                projects: Vec::new(),
-                actions: Vec::new(),
-            });
-            index.projects.extend(grant.projects.iter().map(|pattern| pattern.as_str().to_owned()));
-            index.actions.extend(&grant.actions);
+            let mut actions = grant.actions.clone();
+            actions.sort();
+            actions.dedup();
+            let projects = grant.projects.iter().map(|pattern| pattern.as_str().to_owned());
+            found.entry((name, actions)).or_default().extend(projects);
         }
     }
-    let mut indexes: Vec<Index> = found.into_values().collect();
-    for index in &mut indexes {
-        index.projects.sort();
-        index.projects.dedup();
-        index.actions.sort();
-        index.actions.dedup();
-    }
-    indexes
+    let index = |((name, actions), projects): ((&IndexName, Vec<Action>), BTreeSet<String>)| Index {
+        name: name.clone(),
+        url: parts.public_url.index_url(name),
+        projects: projects.into_iter().collect(),
+        actions,
+    };
+    found.into_iter().map(index).collect()
 }

@@ -84,7 +84,7 @@ impl WrittenProvider {
 
     fn read(self) -> Result<Provider, String> {
         let github = self.kind == WrittenKind::GitHub;
-        if self.name.as_str() == LOCAL_PROVIDER {
+        if self.name.as_str().eq_ignore_ascii_case(LOCAL_PROVIDER) {
             return Err("this name is kept for the built-in accounts".to_owned());
         }
         if github && (self.groups_claim.is_some() || !self.claims.is_empty()) {
@@ -213,7 +213,8 @@ impl Policy {
     pub(super) fn check_people(&self) -> Result<(), InvalidPolicy> {
         let (mut names, mut urls) = (BTreeSet::new(), BTreeSet::new());
         for provider in &self.providers {
-            if !names.insert(&provider.name) {
+            // Without case: two that look alike confuse whoever chooses.
+            if !names.insert(provider.name.as_str().to_ascii_lowercase()) {
                 return Err(InvalidPolicy::Twice { kind: "provider", name: provider.name.to_string() });
             }
             // The same client at the same issuer twice: one person would come in by two doors, as one and the same.

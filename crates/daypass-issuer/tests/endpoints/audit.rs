@@ -4,7 +4,10 @@ use axum::{body::Body, http::Request};
 use daypass_issuer::LoadedPolicy;
 use serde_json::{Value, json};
 
-use crate::house::{Answer, House};
+use crate::{
+    house::{Answer, House},
+    people,
+};
 
 impl House {
     async fn access_token(&self, repository_id: &str) -> String {
@@ -45,6 +48,22 @@ async fn nobody_else_reads_it() {
     assert_eq!(house.read_audit("", &job).await.status, 403);
     house.post("/oauth/revoke", &[("token", &admin)]).await;
     assert_eq!(house.read_audit("", &admin).await.status, 401);
+}
+
+#[tokio::test]
+async fn who_administers_some_projects_does_not_read_of_all() {
+    let house = people::house().await;
+    let text = people::written(house.provider.url());
+    let with = |projects: &str| {
+        let role = format!(
+            "[[role]]\nrole = \"admin\"\nindex = \"python\"\nprojects = [\"{projects}\"]\nusers = [\"corp/*\"]"
+        );
+        people::loaded(&format!("{text}\n{role}\n"))
+    };
+    for (projects, status) in [("acme-*", 403), ("*", 200)] {
+        house.issuer.replace_policy(with(projects)).unwrap();
+        assert_eq!(house.read_audit("", &house.session().await.access).await.status, status, "{projects}");
+    }
 }
 
 #[tokio::test]
