@@ -100,7 +100,8 @@ fn indexes(parts: &Parts, grants: &[Grant]) -> Vec<Index> {
     let index = |((name, actions), projects): ((&IndexName, Vec<Action>), BTreeSet<String>)| Index {
         name: name.clone(),
         url: parts.public_url.index_url(name),
-        projects: projects.into_iter().collect(),
+        // All are all.
+        projects: if projects.contains("*") { vec!["*".to_owned()] } else { projects.into_iter().collect() },
         actions,
     };
     found.into_iter().map(index).collect()
