@@ -48,9 +48,9 @@ pub(crate) fn run(arguments: &Login, environment: &Environment, clock: &dyn Cloc
         || environment.identity_token.is_some();
     // Whoever names the server anew starts afresh; otherwise it is done again as it was done before.
     let as_before = arguments.server.is_none() && known.is_for_an_identity();
-    let by_code = arguments.device || arguments.provider.is_some();
+    let person_is_meant = arguments.device || arguments.provider.is_some();
     let cache = Cache::open(&environment.folders)?;
-    let (server, entry) = if !by_code && (identity_is_named || as_before) {
+    let (server, entry) = if !person_is_meant && (identity_is_named || as_before) {
         as_identity(known, arguments, &cache, environment, clock)?
     } else {
         as_person(known, arguments, &cache, environment, clock)?

@@ -53,6 +53,10 @@ pub(crate) fn renew(
     if reachable == Reachable::Nobody {
         return Err(nobody(over.as_deref()));
     }
+    // Whoever has just said no is not asked again by the next question of the same install.
+    if let Some(failure) = lock.still_no.take() {
+        return Err(failure);
+    }
     let manner = Manner { prompt: &prompt, reachable, provider: None };
     let entry = ask(&mut lock, seats, wanted, manner, clock)?;
     prompt.tell(&format!("daypass: signed in to {} as {}", wanted.server.account(), entry.name()));
@@ -118,7 +122,9 @@ fn lead(
     if let Some(failure) = lock.shared_failure.take() {
         return Err(failure);
     }
-    lock.clear();
+    if lock.still_no.is_none() {
+        lock.clear();
+    }
     Ok(Turn::Leader(lock, Seats::take(cache, wanted)?))
 }
 
@@ -184,7 +190,7 @@ fn ask(
     clock: &dyn Clock,
 ) -> Result<Entry, Failure> {
     lock.say_that_a_person_signs_in();
-    let signed_in = sign_in(wanted.server, manner, clock).inspect_err(|failure| lock.share_all(failure, clock))?;
+    let signed_in = sign_in(wanted.server, manner, clock).inspect_err(|failure| lock.share_with_all(failure, clock))?;
     let entry = seats.keep(wanted, &signed_in.tokens, signed_in.asked_at, None)?;
     lock.clear();
     Ok(entry)

@@ -12,7 +12,7 @@
 //! *Not ours* is exit status 1 without a word, at once: these tools ask about every host they meet, and about
 //! words that are no host.
 
-use std::ffi::OsString;
+use std::{ffi::OsString, io::IsTerminal};
 
 use daypass_core::{access_token::ACCESS_TOKEN_USERNAME, clock::Clock};
 
@@ -21,6 +21,7 @@ use crate::{
     environment::Environment,
     failure::Failure,
     output,
+    prompt::Prompt,
     service::Service,
     trust::Trusted,
 };
@@ -35,11 +36,20 @@ pub(crate) fn answer(arguments: &[OsString], environment: &Environment, clock: &
     let service = Service::parse(&ask.service).ok_or_else(Failure::silent)?;
     let trusted = Trusted::load(environment)?;
     let server = trusted.server_of(&service, ask.username.as_deref()).ok_or_else(Failure::silent)?;
-    let entry = obtain(Wanted::of(server), environment, clock)?;
+    let obtained = obtain(Wanted::of(server), environment, clock);
+    let entry = obtained.inspect_err(|failure| tell_in_terminal(failure, environment))?;
     // pip looks its own cache up by the user name that stands in the URL: any other name makes it ask us again for
     // every single request.
     let username = ask.username.as_deref().filter(|name| !name.is_empty()).unwrap_or(ACCESS_TOKEN_USERNAME);
     output::data(&ask.shape.write(username, entry.access_token.expose()))
+}
+
+/// Tells the person in the terminal what went wrong, where the tool that called us keeps stderr to itself.
+fn tell_in_terminal(failure: &Failure, environment: &Environment) {
+    let prompt = Prompt::open();
+    if environment.surroundings.ci.is_none() && prompt.has_terminal() && !std::io::stderr().is_terminal() {
+        prompt.tell(&format!("\ndaypass: {}", failure.to_string().trim_end()));
+    }
 }
 
 impl Shape {

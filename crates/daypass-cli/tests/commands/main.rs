@@ -3,7 +3,13 @@
 //! One literal for each run: exit code, stdout, stderr. A message that changed shows up in the diff.
 
 #![cfg(unix)]
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says what it skips"
+)]
 
 mod browser;
 mod fake_issuer;

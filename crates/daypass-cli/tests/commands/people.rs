@@ -2,6 +2,7 @@
 
 mod browser;
 mod code;
+mod keychain;
 mod many;
 mod nobody;
 mod profiles;

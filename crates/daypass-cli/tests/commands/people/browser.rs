@@ -132,6 +132,18 @@ fn a_person_who_says_no_is_believed() {
     assert_eq!(done.status.code(), Some(3));
     assert_snapshot!(person.told_text(&done.stderr), @"error: http://[SERVER] did not sign you in: not today");
     assert!(done.stdout.is_empty() && person.entries().is_empty());
+    let end = "\ndaypass: error: http://[SERVER] did not sign you in: not today\n";
+    assert!(person.told_text(&done.screen).ends_with(end), "pip keeps stderr to itself: {done:?}");
+    // pip asks again at once, by the bare host, and uv by the origin too: no second tab.
+    let again = terminal::run(&person, "pip-again", &["helper", "keyring", "get", issuer.authority()]).end();
+    assert_eq!((again.status.code(), again.stderr), (Some(3), done.stderr));
+    assert_eq!(browser.tabs().len(), 1);
+    // Who asks for a sign-in gets one.
+    issuer.treat_people(|manners| manners.denied = false);
+    let login = terminal::run(&person, "login", &["login", issuer.url()]);
+    let tab = crate::browser::wait_for("a second tab", || browser.tabs().into_iter().nth(1));
+    get(&get(&tab).location.unwrap());
+    assert!(login.end().status.success());
 }
 
 #[test]
