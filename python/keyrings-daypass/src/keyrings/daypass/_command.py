@@ -13,8 +13,9 @@ from ._find import find_daypass
 
 _log = logging.getLogger(__name__)
 
-#: Somebody may be signing in, in a browser. pip and uv themselves wait for ever.
-_PATIENCE_SECONDS = 300
+#: Somebody may be signing in, in a browser, and somebody else may have begun it: the command itself gives up after ten
+#: minutes of each. pip and uv wait for ever.
+_PATIENCE_SECONDS = 1800
 
 #: The exit code by which the command says that the service is not its own.
 _NOT_OURS = 1
