@@ -6,7 +6,9 @@
 mod exchange;
 mod helper;
 mod index;
+mod people;
 mod pip;
+mod refresh;
 mod server;
 mod statistics;
 
@@ -34,6 +36,8 @@ enum Group {
     Pip,
     /// Token exchange against the cryptography it cannot do without; memory; cold start.
     Exchange,
+    /// `pip install` until the wheel's first byte, for a person: static, cached, refreshed; refreshes per second.
+    People,
     /// The index against nginx.
     Index,
 }
@@ -45,6 +49,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         (Group::Helper, helper::measure as fn(&Workspace, &Built) -> Result<String>),
         (Group::Pip, pip::measure),
         (Group::Exchange, exchange::measure),
+        (Group::People, people::measure),
         (Group::Index, index::measure),
     ] {
         if options.groups.is_empty() || options.groups.contains(&group) {

@@ -40,6 +40,11 @@ pub(super) struct Daypassd {
 impl Daypassd {
     /// Starts one in `folder` that trusts `issuer`.
     pub(super) fn start(built: &Built, folder: &Path, issuer: &str) -> Result<Self> {
+        Self::start_with(built, folder, issuer, "")
+    }
+
+    /// The same with a configuration file.
+    pub(super) fn start_with(built: &Built, folder: &Path, issuer: &str, config: &str) -> Result<Self> {
         let policy = folder.join("policy.toml");
         fs::write(&policy, policy_text(issuer))?;
         let ready_file = folder.join("ready.json");
@@ -50,6 +55,9 @@ impl Daypassd {
         let mut command = on_core(SERVER_CORE, built.binaries.join("daypassd"));
         command.args(["serve", "--dev", "--listen", "127.0.0.1:0", "--data"]).arg(folder.join("data"));
         command.arg("--policy").arg(&policy).arg("--ready-file").arg(&ready_file);
+        let settings = folder.join("daypassd.toml");
+        fs::write(&settings, config)?;
+        command.arg("--config").arg(&settings);
         let began = Instant::now();
         let mut process = start(command.stdout(Stdio::null()).stderr(log))?;
         let ready: Value = loop {
@@ -115,16 +123,28 @@ pub(super) struct Load {
 
 impl Load {
     pub(super) fn start(built: &Built) -> Result<Self> {
-        let program: PathBuf = built.binaries.join("load");
-        let mut process = start_attended(on_core(CLIENT_CORE, program).arg("exchange").stdout(Stdio::piped()))?;
-        let (orders, answers) = (process.stdin().context("no stdin")?, process.stdout().context("no stdout")?);
-        let mut load = Self { orders, answers: BufReader::new(answers), _process: process, issuer: String::new() };
+        let mut load = Self::run(built, "exchange")?;
         let said = load.hear()?;
         said.get("issuer").and_then(Value::as_str).context("no issuer")?.clone_into(&mut load.issuer);
         Ok(load)
     }
 
-    /// Signs so many outside tokens for the server; they are sent by [`Load::go`].
+    /// One that refreshes these sessions, instead of exchanging outside tokens.
+    pub(super) fn refreshing(built: &Built, refresh_tokens: &[String]) -> Result<Self> {
+        let mut load = Self::run(built, "refresh")?;
+        writeln!(load.orders, "{}", json!({ "refresh_tokens": refresh_tokens }))?;
+        load.hear()?;
+        Ok(load)
+    }
+
+    fn run(built: &Built, what: &str) -> Result<Self> {
+        let program: PathBuf = built.binaries.join("load");
+        let mut process = start_attended(on_core(CLIENT_CORE, program).arg(what).stdout(Stdio::piped()))?;
+        let (orders, answers) = (process.stdin().context("no stdin")?, process.stdout().context("no stdout")?);
+        Ok(Self { orders, answers: BufReader::new(answers), _process: process, issuer: String::new() })
+    }
+
+    /// Signs so many outside tokens for the server, if that is what it does; they are sent by [`Load::go`].
     pub(super) fn prepare(&mut self, url: &str, count: usize, connections: usize) -> Result<()> {
         writeln!(self.orders, "{}", json!({ "url": url, "count": count, "connections": connections }))?;
         self.hear().map(|_signed| ())

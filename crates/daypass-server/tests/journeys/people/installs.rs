@@ -66,9 +66,9 @@ fn pip_waits(version: &str, provider: &str) {
 /// The install shows where to sign in, waits until somebody has, and then succeeds.
 fn waits_and_ends(office: &mut Office, mut waiting: Terminal) -> String {
     let tab = office.opened_tab("home");
-    // The address, or for whoever has no browser at hand the way to a code: the start of it, since a terminal wraps.
-    let seen = waiting.shows(&office.world.url());
-    assert!(seen.contains("sign in") || seen.contains("Sign in"), "{seen}");
+    // For whoever sees no browser, the address is on the screen: the start of it, since a terminal wraps.
+    let seen = waiting.shows(&format!("{}/oauth/authorize", office.world.url()));
+    assert!(seen.contains("sign in"), "{seen}");
     assert!(waiting.runs(), "{}", waiting.seen());
     office.browser.signs_in(&tab, "alice");
     let seen = waiting.succeeds();
@@ -218,8 +218,10 @@ fn who_refuses_at_the_provider_is_told_and_nothing_is_installed() {
     let tab = office.opened_tab("home");
     office.browser.arrives_at_provider(&tab);
     office.browser.refuses();
+    // pip asks for the index and then for its host: a no is a no to both.
     let (success, seen) = waiting.end();
     assert!(!success, "{seen}");
+    assert_eq!(office.tabs("home").len(), 1, "who refused is not asked again: {seen}");
     assert!(office.world.audit_of("session.created").is_empty());
     office.happened("sign_in.refused");
 }

@@ -72,3 +72,25 @@ fn everything_works_without_javascript() {
     let code = office.code(&Ask::new().with("provider", None));
     assert_eq!(office.redeem(&code).status, 200);
 }
+
+#[test]
+fn two_tabs_of_one_browser_do_not_disturb_each_other() {
+    let mut office = Office::open();
+    let tabs = [Ask::new().with("state", Some("first")), Ask::new().with("state", Some("second"))];
+    for (number, ask) in tabs.iter().enumerate() {
+        office.browser.tab(number);
+        office.browser.stops_at("http://127.0.0.1:8765/");
+        let url = authorize(&office, &ask.clone().with("provider", None));
+        office.browser.open(&url);
+    }
+    for (number, state) in [(1, "state=second"), (0, "state=first")] {
+        office.browser.tab(number);
+        office.browser.visited();
+        office.browser.press("Continue with Example Corp");
+        office.browser.signs_in_as("alice");
+        let visited = office.browser.visited();
+        let back = visited.iter().find(|url| url.starts_with("http://127.0.0.1:8765/"));
+        let back = back.unwrap_or_else(|| panic!("{visited:#?}"));
+        assert!(back.contains(state) && back.contains("code="), "{back}");
+    }
+}
