@@ -128,14 +128,20 @@ fn identity_of<'a>(trusted: &'a Trusted, url: &PublicUrl, profile: Option<&Profi
 /// The caller holds the lock, or has just taken the account over.
 pub(super) fn end(cache: &Cache, session: &Session, clock: &dyn Clock) -> Result<Option<bool>, Failure> {
     let refresh_token = session.refresh_token();
+    let entry = cache.find(session.key())?;
     session::forget(cache, session)?;
     delete(&cache.path(session.key()))?;
     if session.is_over(clock.now()) {
         return Ok(None);
     }
-    let ended = match refresh_token {
-        Some(token) => issuer_client::session::end(&session.server, &token, clock),
-        None => Err(Failure::local(format!("{} does not answer", session.place(cache)))),
+    let ended = if let Some(token) = refresh_token {
+        issuer_client::session::end(&session.server, &token, clock)
+    } else {
+        // The least that can be done: what is at hand is taken back.
+        if let Some(entry) = entry.filter(|entry| entry.left(clock.now()).is_positive()) {
+            let _ = issuer_client::revoke(&entry.server, &entry.access_token, clock);
+        }
+        Err(Failure::local(format!("{} does not answer", session.place(cache))))
     };
     Ok(Some(ended.map_err(|failure| warn("session", session.ends_at.map(|at| at.to_string()), &failure)).is_ok()))
 }

@@ -27,7 +27,7 @@ pub struct SessionReport {
     /// When the session ends, by the server's clock.
     pub session_expires_at: Option<Timestamp>,
     /// When the access token ends, by the server's clock.
-    pub expires_at: Timestamp,
+    pub expires_at: Option<Timestamp>,
     /// What its holder may do, index by index.
     #[serde(default)]
     pub indexes: Vec<IndexRights>,

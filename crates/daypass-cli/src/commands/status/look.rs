@@ -142,7 +142,11 @@ fn until_the_end(session: &Session) -> String {
 }
 
 fn index_urls(server: &Server, report: Option<&SessionReport>) -> Vec<String> {
-    let said: Vec<String> = report.iter().flat_map(|report| &report.indexes).map(|index| index.url.clone()).collect();
+    let mut said: Vec<String> =
+        report.iter().flat_map(|report| &report.indexes).map(|index| index.url.clone()).collect();
+    // An index is told once for each set of actions.
+    said.sort();
+    said.dedup();
     if said.is_empty() { vec![index_url(&server.url)] } else { said }
 }
 
