@@ -45,15 +45,22 @@ pub enum Refresh {
     Replayed,
 }
 
+/// How many lost answers in a row are believed. A connection that loses more is no connection, and each costs every
+/// replica a revocation that it keeps in memory for the life of an access token.
+pub const MOST_REISSUES: u32 = 10;
+
 /// Tells a refresh from a replay.
 ///
 /// A refresh token that was spent may come again for an innocent reason: its answer never arrived. That is believed as
 /// long as nothing of that answer was used: neither the refresh token in it (then the presented one is older than
 /// *previous*) nor the access token. A thief who has used what he got can not be mistaken for it.
-pub fn on_refresh(presented: Presented, current_access_token_used: bool) -> Refresh {
+///
+/// `reissues` is how many answers in a row were given up for lost since the current refresh token was last exchanged:
+/// after [`MOST_REISSUES`] it is somebody who loops, not a network.
+pub fn on_refresh(presented: Presented, current_access_token_used: bool, reissues: u32) -> Refresh {
     match presented {
         Presented::Current => Refresh::Rotate,
-        Presented::Previous if !current_access_token_used => Refresh::Reissue,
+        Presented::Previous if !current_access_token_used && reissues < MOST_REISSUES => Refresh::Reissue,
         Presented::Previous | Presented::Older => Refresh::Replayed,
     }
 }
@@ -64,15 +71,19 @@ mod tests {
 
     #[test]
     fn a_lost_answer_is_forgiven_and_a_copy_is_not() {
-        for (presented, used, expected) in [
-            (Presented::Current, false, Refresh::Rotate),
-            (Presented::Current, true, Refresh::Rotate),
-            (Presented::Previous, false, Refresh::Reissue),
-            (Presented::Previous, true, Refresh::Replayed),
-            (Presented::Older, false, Refresh::Replayed),
-            (Presented::Older, true, Refresh::Replayed),
+        for (presented, used, reissues, expected) in [
+            (Presented::Current, false, 0, Refresh::Rotate),
+            (Presented::Current, true, 0, Refresh::Rotate),
+            (Presented::Current, false, u32::MAX, Refresh::Rotate),
+            (Presented::Previous, false, 0, Refresh::Reissue),
+            (Presented::Previous, false, MOST_REISSUES - 1, Refresh::Reissue),
+            (Presented::Previous, false, MOST_REISSUES, Refresh::Replayed),
+            (Presented::Previous, false, u32::MAX, Refresh::Replayed),
+            (Presented::Previous, true, 0, Refresh::Replayed),
+            (Presented::Older, false, 0, Refresh::Replayed),
+            (Presented::Older, true, 0, Refresh::Replayed),
         ] {
-            assert_eq!(on_refresh(presented, used), expected, "{presented:?} {used}");
+            assert_eq!(on_refresh(presented, used, reissues), expected, "{presented:?} {used} {reissues}");
         }
     }
 }

@@ -39,7 +39,8 @@ CREATE INDEX person_by_subject ON person (provider, subject);
 CREATE INDEX person_by_name ON person (provider, name);
 
 -- `generation` is that of the refresh token in force, `previous_generation` that of the one it was exchanged for
--- (0: none). `access_token_*` is about the access token that came with the one in force.
+-- (0: none). `reissues` counts the answers in a row that were given up for lost since that exchange.
+-- `access_token_*` is about the access token that came with the one in force.
 -- `over_at_us` is when it ends at the latest; earlier when it was ended.
 CREATE TABLE session (
     id TEXT NOT NULL PRIMARY KEY,
@@ -57,6 +58,7 @@ CREATE TABLE session (
     over_at_us BIGINT NOT NULL,
     generation BIGINT NOT NULL,
     previous_generation BIGINT NOT NULL,
+    reissues BIGINT NOT NULL,
     access_token_id TEXT NOT NULL,
     access_token_expires_at_us BIGINT NOT NULL,
     access_token_used_at_us BIGINT

@@ -179,8 +179,8 @@ async fn begin(connection: &mut AnyConnection, new: &NewSession) -> Result<(), s
     sqlx::query(
         "INSERT INTO session (id, person, client_id, audience, group_names, source, user_agent, created_at_us, \
          refreshed_at_us, idle_until_us, expires_at_us, over_at_us, generation, previous_generation, \
-         access_token_id, access_token_expires_at_us) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, 0, $13, $14)",
+         reissues, access_token_id, access_token_expires_at_us) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1, 0, 0, $13, $14)",
     )
     .bind(new.id.to_string())
     .bind(new.person.to_string())

@@ -56,7 +56,8 @@ pub enum Rotated {
     /// The next refresh token is in force, the presented one is spent.
     Refreshed,
     /// The answer to the last refresh was lost: its refresh token is worthless, its access token revoked, and the next
-    /// one is in force instead. The presented one is still the one before it, so several losses in a row are forgiven.
+    /// one is in force instead. The presented one is still the one before it, so several losses in a row are forgiven,
+    /// but no more than [`daypass_core::session::MOST_REISSUES`].
     Reissued,
     /// The presented one was spent: the session is ended, and its access tokens are revoked.
     Replayed,
@@ -72,7 +73,7 @@ impl Store {
     ///
     /// Of many who present the current one at once, the first is refreshed, and each that follows is a lost answer to
     /// the one before: the last has the refresh token that is in force, and whoever got another and uses it, is taken
-    /// for a thief. So a client must refresh once for all its processes.
+    /// for a thief. So a client must refresh once for all its processes: where too many ask, the session ends.
     pub async fn rotate(&self, rotation: Rotation, events: RotationEvents) -> Result<Rotated, StoreError> {
         let RotationEvents { refreshed, reissued, replayed } = &events;
         let (refreshed, reissued, replayed) = (Entry::new(refreshed)?, Entry::new(reissued)?, Entry::new(replayed)?);
@@ -94,6 +95,8 @@ struct Found {
     presented: i64,
     current: i64,
     previous: i64,
+    /// How many answers in a row were given up for lost.
+    reissues: i64,
     access_token_id: String,
     access_token_expires_at: Timestamp,
     access_token_used: bool,
@@ -110,6 +113,7 @@ impl Found {
             presented: columns.take()?,
             current: columns.take()?,
             previous: columns.take()?,
+            reissues: columns.take()?,
             access_token_id: columns.take()?,
             access_token_expires_at: columns.time()?,
             access_token_used: columns.is_set()?,
@@ -142,16 +146,18 @@ impl Change for Rotate {
         if found.is_over(now) {
             return Ok((Rotated::Ended, None));
         }
-        match on_refresh(found.presented(), found.access_token_used) {
+        // A count that is none is one too many.
+        let reissues = u32::try_from(found.reissues).unwrap_or(u32::MAX);
+        match on_refresh(found.presented(), found.access_token_used, reissues) {
             Refresh::Rotate => {
-                self.put_in_force(work, &found, found.current).await?;
+                self.put_in_force(work, &found, found.current, 0).await?;
                 Ok((Rotated::Refreshed, Some(Arc::clone(&self.refreshed))))
             }
             Refresh::Reissue => {
                 let what = Revoked::AccessToken(found.access_token_id.clone());
                 let lost = Revocation { what, expires_at: found.access_token_expires_at };
                 revocation::insert(work.connection, &lost, work.seq).await?;
-                self.put_in_force(work, &found, found.previous).await?;
+                self.put_in_force(work, &found, found.previous, found.reissues.saturating_add(1)).await?;
                 Ok((Rotated::Reissued, Some(Arc::clone(&self.reissued))))
             }
             Refresh::Replayed => {
@@ -165,9 +171,9 @@ impl Change for Rotate {
 impl Rotate {
     async fn find(&self, work: &mut Work<'_>) -> Result<Option<Found>, sqlx::Error> {
         let row = sqlx::query(
-            "SELECT s.id, t.generation, s.generation, s.previous_generation, s.access_token_id, \
-             s.access_token_expires_at_us, s.access_token_used_at_us, s.idle_until_us, s.expires_at_us, \
-             s.ended_at_us, p.disabled_at_us \
+            "SELECT s.id, t.generation, s.generation, s.previous_generation, s.reissues, \
+             s.access_token_id, s.access_token_expires_at_us, s.access_token_used_at_us, s.idle_until_us, \
+             s.expires_at_us, s.ended_at_us, p.disabled_at_us \
              FROM refresh_token t JOIN session s ON s.id = t.session JOIN person p ON p.id = s.person \
              WHERE t.digest = $1",
         )
@@ -178,14 +184,22 @@ impl Rotate {
     }
 
     /// The next refresh token takes the place of the current one; `previous` is the one it was exchanged for.
-    async fn put_in_force(&self, work: &mut Work<'_>, found: &Found, previous: i64) -> Result<(), sqlx::Error> {
+    async fn put_in_force(
+        &self,
+        work: &mut Work<'_>,
+        found: &Found,
+        previous: i64,
+        reissues: i64,
+    ) -> Result<(), sqlx::Error> {
         let (rotation, generation) = (&self.rotation, found.current.saturating_add(1));
         sqlx::query(
-            "UPDATE session SET generation = $1, previous_generation = $2, refreshed_at_us = $3, idle_until_us = $4, \
-             access_token_id = $5, access_token_expires_at_us = $6, access_token_used_at_us = NULL WHERE id = $7",
+            "UPDATE session SET generation = $1, previous_generation = $2, reissues = $3, refreshed_at_us = $4, \
+             idle_until_us = $5, access_token_id = $6, access_token_expires_at_us = $7, \
+             access_token_used_at_us = NULL WHERE id = $8",
         )
         .bind(generation)
         .bind(previous)
+        .bind(reissues)
         .bind(rotation.now.as_microsecond())
         .bind(rotation.idle_until.min(found.expires_at).as_microsecond())
         .bind(&*rotation.access_token_id)

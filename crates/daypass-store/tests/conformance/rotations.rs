@@ -1,7 +1,7 @@
 //! A refresh token is good once; a lost answer is forgiven, a copy is not.
 
 use daypass_core::{SignedDuration, digest::Sha256};
-use daypass_store::{Revocation, Revoked, Rotated};
+use daypass_store::{Revocation, Revoked, Rotated, Store};
 
 use crate::{
     guests::{let_in, log, minutes, remembered_from, revocations, rotate, seen},
@@ -85,32 +85,75 @@ pub(crate) async fn noting_a_use_never_fails(home: &Home) {
     assert_eq!(rotate(&again, "rt-1", "rt-2", minutes(1)).await, Rotated::Refreshed);
 }
 
-/// The first is refreshed. Of each that follows, the answer before it has not been used, so it counts as lost: the
-/// last one's refresh token is in force. What the others got is worthless, and using it is a replay.
-pub(crate) async fn of_50_refreshes_at_once_one_is_the_first_and_the_last_one_holds(home: &Home) {
+pub(crate) async fn more_lost_answers_in_a_row_than_any_network_loses_end_the_session(home: &Home) {
     let replicas = [home.open().await, home.open().await];
-    let id = let_in(&replicas[0], "rt", "ada").await;
-    let tasks: Vec<_> = (0..50)
+    let id = let_in(&replicas[0], "rt-1", "ada").await;
+    assert_eq!(rotate(&replicas[0], "rt-1", "lost", minutes(1)).await, Rotated::Refreshed);
+    for number in 0..10 {
+        let again = rotate(&replicas[number % 2], "rt-1", &format!("lost-{number}"), minutes(1)).await;
+        assert_eq!(again, Rotated::Reissued, "{number}");
+    }
+    assert_eq!(rotate(&replicas[0], "rt-1", "flood", minutes(1)).await, Rotated::Replayed);
+    assert!(replicas[1].session(id).await.unwrap().unwrap().ended);
+    // However long it goes on, nothing more is written.
+    let (before, revoked) = (log(&replicas[0]).await, revocations(&replicas[0]).await);
+    assert_eq!((before.len(), revoked.len()), (1 + 1 + 10 + 1, 10 + 1));
+    for _ in 0..100 {
+        assert_eq!(rotate(&replicas[0], "rt-1", "flood", minutes(1)).await, Rotated::Ended);
+    }
+    assert_eq!((log(&replicas[0]).await, revocations(&replicas[0]).await), (before, revoked));
+}
+
+pub(crate) async fn lost_answers_are_counted_anew_once_one_has_arrived(home: &Home) {
+    let store = home.open().await;
+    let_in(&store, "0-10", "ada").await;
+    for round in 1..=3 {
+        let last = format!("{}-10", round - 1);
+        for number in 0..=10 {
+            let expected = if number == 0 { Rotated::Refreshed } else { Rotated::Reissued };
+            assert_eq!(rotate(&store, &last, &format!("{round}-{number}"), minutes(round)).await, expected);
+        }
+    }
+}
+
+/// `count` refreshes at once with the refresh token `rt`, at two replicas: how many were answered in which way.
+async fn at_once(replicas: &[Store; 2], count: usize) -> [usize; 4] {
+    let tasks: Vec<_> = (0..count)
         .map(|number| {
             let store = replicas[number % 2].clone();
             tokio::spawn(async move { rotate(&store, "rt", &format!("{number}"), minutes(1)).await })
         })
         .collect();
-    let mut refreshed = 0;
+    let mut answers = [0; 4];
     for task in tasks {
-        match task.await.unwrap() {
-            Rotated::Refreshed => refreshed += 1,
-            other => assert_eq!(other, Rotated::Reissued),
-        }
+        let answer = task.await.unwrap();
+        let ways = [Rotated::Refreshed, Rotated::Reissued, Rotated::Replayed, Rotated::Ended];
+        answers[ways.into_iter().position(|way| way == answer).unwrap()] += 1;
     }
-    assert_eq!(refreshed, 1);
+    answers
+}
+
+/// The first is refreshed. Of each that follows, the answer before it has not been used, so it counts as lost: the
+/// last one's refresh token is in force. What the others got is worthless, and using it is a replay.
+pub(crate) async fn of_10_refreshes_at_once_one_is_the_first_and_the_last_one_holds(home: &Home) {
+    let replicas = [home.open().await, home.open().await];
+    let id = let_in(&replicas[0], "rt", "ada").await;
+    assert_eq!(at_once(&replicas, 10).await, [1, 9, 0, 0]);
     let log = log(&replicas[0]).await;
     assert!(log[1].starts_with("refreshed ") && log[2..].iter().all(|id| id.starts_with("reissued ")), "{log:?}");
-    assert_eq!(revocations(&replicas[0]).await.len(), 49);
-    let (last, before) = (&log[50]["reissued ".len()..], &log[49]["reissued ".len()..]);
+    assert_eq!(revocations(&replicas[0]).await.len(), 9);
+    let (last, before) = (&log[10]["reissued ".len()..], &log[9]["reissued ".len()..]);
     assert_eq!(rotate(&replicas[0], last, "next", minutes(2)).await, Rotated::Refreshed);
     assert_eq!(rotate(&replicas[1], before, "thief", minutes(3)).await, Rotated::Replayed);
     assert!(replicas[0].session(id).await.unwrap().unwrap().ended);
+}
+
+pub(crate) async fn of_50_refreshes_at_once_none_keeps_the_session(home: &Home) {
+    let replicas = [home.open().await, home.open().await];
+    let id = let_in(&replicas[0], "rt", "ada").await;
+    assert_eq!(at_once(&replicas, 50).await, [1, 10, 1, 38]);
+    assert!(replicas[0].session(id).await.unwrap().unwrap().ended);
+    assert_eq!(revocations(&replicas[0]).await.len(), 11);
 }
 
 pub(crate) async fn a_session_that_is_over_is_not_refreshed_and_nothing_is_written(home: &Home) {
