@@ -74,10 +74,11 @@ impl Refusals {
     }
 }
 
-/// An IPv6 customer has a /64 of addresses to choose from: the whole counts as one peer.
+/// An IPv6 customer has a /64 of addresses to choose from: the whole counts as one peer. An IPv4 address counts alone,
+/// also in the clothes of an IPv6 one (`::ffff:192.0.2.1`): else all of IPv4 would be one peer.
 pub(crate) fn network(peer: IpAddr) -> IpAddr {
-    match peer {
-        IpAddr::V4(_) => peer,
+    match peer.to_canonical() {
+        peer @ IpAddr::V4(_) => peer,
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from(u128::from(address) & (u128::MAX << 64))),
     }
 }
@@ -97,6 +98,15 @@ mod tests {
         assert_eq!(refusals.count(neighbour, None), Bound::Reached);
         assert_eq!(refusals.count(bad, None), Bound::Past);
         assert_eq!(refusals.count(good, None), Bound::Within);
+    }
+
+    #[test]
+    fn an_ipv4_address_counts_alone_however_the_socket_shows_it() {
+        let of = |peer: &str| network(peer.parse().unwrap());
+        assert_ne!(of("::ffff:192.0.2.1"), of("::ffff:192.0.2.2"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_eq!(of("2001:db8::1"), of("2001:db8::2"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
     }
 
     #[test]

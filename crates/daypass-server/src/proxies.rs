@@ -20,15 +20,18 @@ impl Proxies {
     /// Each proxy adds on the right whom it heard from. So the chain is read from the right, and the first address that
     /// is not a proxy of ours is the last one that somebody we believe has seen; what stands left of it, anybody can have
     /// written.
+    ///
+    /// A socket for both families shows an IPv4 peer as `::ffff:192.0.2.1`. Here it becomes the IPv4 address that it is.
     pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let peer = peer.to_canonical();
         if !self.trusts(peer) {
             return peer;
         }
         let mut client = peer;
         let lines = headers.get_all("x-forwarded-for").iter().rev();
         for hop in lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.rsplit(',')) {
-            let Ok(address) = hop.trim().parse() else { break };
-            client = address;
+            let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+            client = address.to_canonical();
             if !self.trusts(client) {
                 break;
             }
@@ -37,7 +40,7 @@ impl Proxies {
     }
 
     fn trusts(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&address.to_canonical()))
+        self.0.iter().any(|network| network.contains(&address))
     }
 }
 
@@ -68,6 +71,9 @@ mod tests {
             ("10.0.0.1", &["nonsense, 198.51.100.1"], "198.51.100.1"),
             ("10.0.0.1", &["198.51.100.1, nonsense"], "10.0.0.1"),
             ("::ffff:10.0.0.1", &["2001:db8::1"], "2001:db8::1"),
+            ("::ffff:192.0.2.1", &[], "192.0.2.1"),
+            ("10.0.0.1", &["203.0.113.9, ::ffff:198.51.100.1"], "198.51.100.1"),
+            ("10.0.0.1", &["198.51.100.1, ::ffff:127.0.0.1"], "198.51.100.1"),
         ] {
             assert_eq!(client(peer, lines), expected, "{peer} {lines:?}");
         }
