@@ -10,8 +10,8 @@ use axum::{
     routing::{get, post},
 };
 use daypass_core::{
-    SignedDuration, Timestamp, clock::Clock, digest::Sha256, names::IndexName, opaque::Kind, public_url::PublicUrl,
-    secret::Secret, session::SessionLimits,
+    SignedDuration, Timestamp, clock::Clock, digest::Sha256, names::IndexName, opaque::Kind, person::SessionId,
+    public_url::PublicUrl, secret::Secret, session::SessionLimits,
 };
 use daypass_oidc::jwks::KeySet;
 use daypass_store::Store;
@@ -86,6 +86,8 @@ pub(crate) struct Parts {
     pub(crate) bounds: Bounds,
     /// When a device asked last, in milliseconds since the epoch, and how many seconds it must wait.
     pub(crate) polls: Cache<Sha256, (i64, i64)>,
+    /// Since when the refreshes of a session are counted, in milliseconds since the epoch, and how many there were.
+    pub(crate) refreshes: Cache<SessionId, (i64, u32)>,
     pub(crate) trust: Trust,
     pub(crate) refusals: Refusals,
     /// Access tokens that were revoked here lately: revoking one again and again writes nothing more.
@@ -124,6 +126,7 @@ impl Issuer {
         let keys = KeyRing::open(&store, key_encryption_key.clone(), &*clock).await?;
         let revoked = Cache::builder().max_capacity(10_000).time_to_live(Duration::from_hours(1)).build();
         let polls = Cache::builder().max_capacity(20_000).time_to_live(Duration::from_mins(10)).build();
+        let refreshes = Cache::builder().max_capacity(100_000).time_to_live(Duration::from_mins(2)).build();
         let trust = Trust::new(policy, clock.clone(), options.allow_loopback_issuers)?;
         Ok(Self(Arc::new(Parts {
             public_url,
@@ -136,6 +139,7 @@ impl Issuer {
             accounts: Checks::new(),
             bounds: Bounds::new(),
             polls,
+            refreshes,
             trust,
             refusals: Refusals::new(),
             revoked,

@@ -2,14 +2,23 @@
 
 use axum::http::HeaderMap;
 use daypass_core::{
+    Timestamp,
     audit::{AuditKind, Outcome},
     digest::Sha256,
     opaque::Kind,
+    person::SessionId,
 };
 use daypass_store::{Rotated, Rotation, RotationEvents};
+use moka::Entry;
 
 use super::pass::{self, Holding, Pass};
 use crate::{caller::Caller, client_auth, error::OAuthError, form::Form, issuer::Parts, refusal::Refusal};
+
+/// How many refreshes of one session a minute are answered. A client asks once an hour, and after an answer was lost.
+const MOST_REFRESHES: u32 = 30;
+
+/// In milliseconds.
+const MINUTE: i64 = 60_000;
 
 /// Rotates a refresh token.
 pub(crate) async fn refresh(parts: &Parts, caller: &Caller, headers: &HeaderMap, form: &Form) -> Result<Pass, Refusal> {
@@ -45,6 +54,15 @@ pub(crate) async fn refresh(parts: &Parts, caller: &Caller, headers: &HeaderMap,
     if stored.expires_at <= now || stored.idle_until <= now {
         return Err(refuse("the session is over; sign in again", "session_expired"));
     }
+    if let Some(seconds) = too_often(parts, stored.id, now) {
+        let answer = OAuthError {
+            description: format!("this session is refreshed too often; wait {seconds} seconds"),
+            ..OAuthError::slow_down(seconds)
+        };
+        // Nothing is written: that is the point.
+        let refusal = Refusal::new(answer.because("too_many_refreshes"), "too_many_refreshes");
+        return Err(Refusal { routine: true, ..refusal });
+    }
     let made = pass::make(parts, &holding).await?;
     let outcome = parts.store.rotate(rotation(parts, digest, &made), events(caller, &made, &holding)).await;
     match outcome.map_err(|error| pass::not_now(&error))? {
@@ -56,6 +74,21 @@ pub(crate) async fn refresh(parts: &Parts, caller: &Caller, headers: &HeaderMap,
         }
         Rotated::Ended | Rotated::Unknown => Err(refuse("the session was ended; sign in again", "session_ended")),
     }
+}
+
+/// Counts a refresh; where it is one too many, how many seconds are left of the session's minute. Kept per process:
+/// each replica has as much patience.
+fn too_often(parts: &Parts, session: SessionId, now: Timestamp) -> Option<u32> {
+    let now = now.as_millisecond();
+    let counted = parts.refreshes.entry(session).and_upsert_with(|counted| match counted.map(Entry::into_value) {
+        Some((began, count)) if (0..MINUTE).contains(&(now - began)) => (began, count.saturating_add(1)),
+        _ => (now, 1),
+    });
+    let (began, count) = counted.into_value();
+    if count == MOST_REFRESHES + 1 {
+        tracing::warn!(%session, "a session is refreshed more often than any client needs");
+    }
+    (count > MOST_REFRESHES).then(|| u32::try_from((MINUTE - (now - began) + 999) / 1000).unwrap_or(60))
 }
 
 fn rotation(parts: &Parts, presented: Sha256, pass: &Pass) -> Rotation {
