@@ -106,6 +106,7 @@ CREATE TABLE device_authorization (
 
 CREATE INDEX device_authorization_by_end ON device_authorization (expires_at_us);
 
+-- `credential_since_us` is when it got the credential it has: what was proven before with another is worth nothing.
 CREATE TABLE account (
     name TEXT NOT NULL PRIMARY KEY,
     display_name TEXT NOT NULL,
@@ -113,6 +114,7 @@ CREATE TABLE account (
     role TEXT NOT NULL,
     person TEXT NOT NULL UNIQUE,
     password_hash TEXT,
+    credential_since_us BIGINT,
     created_at_us BIGINT NOT NULL
 );
 

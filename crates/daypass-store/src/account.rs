@@ -52,6 +52,9 @@ pub struct Account {
     pub password_hash: Option<Secret>,
     /// Their passkeys.
     pub passkeys: Vec<StoredPasskey>,
+    /// Since when they have the credential they have, kept to the microsecond. A sign-in that began before it may have
+    /// been proven with another.
+    pub credential_since: Option<Timestamp>,
     /// When it was made, kept to the microsecond.
     pub created_at: Timestamp,
     /// Whether the person is shut out.
@@ -61,8 +64,8 @@ pub struct Account {
 macro_rules! select_accounts {
     ($tail:literal) => {
         concat!(
-            "SELECT a.name, a.display_name, a.email, a.role, a.person, a.password_hash, a.created_at_us, \
-             p.disabled_at_us FROM account a JOIN person p ON p.id = a.person ",
+            "SELECT a.name, a.display_name, a.email, a.role, a.person, a.password_hash, \
+             a.credential_since_us, a.created_at_us, p.disabled_at_us FROM account a JOIN person p ON p.id = a.person ",
             $tail
         )
     };
@@ -78,6 +81,7 @@ fn read_row(columns: &mut Columns<'_>) -> Result<Account, Boxed> {
         person: columns.parsed()?,
         password_hash: columns.take::<Option<String>>()?.map(Secret::from),
         passkeys: Vec::new(),
+        credential_since: columns.time_or_none()?,
         created_at: columns.time()?,
         disabled: columns.is_set()?,
     })

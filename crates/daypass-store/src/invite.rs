@@ -65,8 +65,9 @@ impl Store {
     }
 
     /// Accepts an invite and writes `event`; in one transaction, durable when this returns `true`. `credential` is the
-    /// account's only one from now on: what it had before is forgotten, and the sessions that came of it are ended and
-    /// revoked.
+    /// account's only one from now on: what it had before is forgotten, the sessions that came of it are ended and
+    /// revoked, and what waits to become one (a code, a device that was let in) is withdrawn. What is proven and not yet
+    /// written is for the asker to refuse, by [`Account::credential_since`](crate::Account::credential_since).
     ///
     /// `false` when the invite may not be accepted ([`invite`](Store::invite)), or the passkey is another account's;
     /// then nothing is written.
@@ -159,8 +160,9 @@ impl Change for Accept {
         if !passkey::replace(work.connection, &open.account, passkey).await? {
             return Ok((false, None));
         }
-        sqlx::query("UPDATE account SET password_hash = $1 WHERE name = $2")
+        sqlx::query("UPDATE account SET password_hash = $1, credential_since_us = $2 WHERE name = $3")
             .bind(password_hash)
+            .bind(now_us)
             .bind(open.account.as_str())
             .execute(&mut *work.connection)
             .await?;
@@ -169,6 +171,7 @@ impl Change for Accept {
             .bind(digest)
             .execute(&mut *work.connection)
             .await?;
+        standing::withdraw_what_waits(work, open.person).await?;
         standing::revoke_sessions(work, open.person, self.now).await?;
         Ok((true, Some(Arc::clone(&self.event))))
     }

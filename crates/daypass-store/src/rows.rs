@@ -53,6 +53,11 @@ impl<'a> Columns<'a> {
         Ok(Timestamp::from_microsecond(self.take()?)?)
     }
 
+    /// An instant, where there may be none.
+    pub(crate) fn time_or_none(&mut self) -> Result<Option<Timestamp>, Boxed> {
+        Ok(self.take::<Option<i64>>()?.map(Timestamp::from_microsecond).transpose()?)
+    }
+
     /// Whether there is anything.
     pub(crate) fn is_set(&mut self) -> Result<bool, sqlx::Error> {
         Ok(self.take::<Option<i64>>()?.is_some())

@@ -15,8 +15,8 @@ use crate::{
 impl Store {
     /// Shuts a person out, or lets them in again, and writes `event`; in one transaction, durable when this returns.
     ///
-    /// Whoever is shut out loses their sessions and, by a [`Revoked::Person`], every access token they got until now.
-    /// Access tokens of sessions that begin in a later second are good again, once they are let in.
+    /// Whoever is shut out loses their sessions, what waits to become one (a code, a device that was let in) and, by a
+    /// [`Revoked::Person`], every access token they got until now. Access tokens of sessions that begin in a later second are good again, once they are let in.
     ///
     /// `false` when there is no such person or nothing changes; then nothing is written.
     pub async fn set_person_disabled(
@@ -53,6 +53,7 @@ impl Change for SetDisabled {
             return Ok((false, None));
         }
         if self.disabled {
+            withdraw_what_waits(work, self.id).await?;
             cut_off(work, self.id, self.at).await?;
             end_sessions(work, self.id, self.at).await?;
         }
@@ -74,6 +75,23 @@ pub(crate) async fn cut_off(work: &mut Work<'_>, person: PersonId, at: Timestamp
     let issued_before = newest.map_or(at, |newest| newest.max(at));
     let cut = revocation::cut(Revoked::Person { id: person, issued_before }, at);
     revocation::insert(work.connection, &cut, work.seq).await
+}
+
+/// Takes back what a person has proven and nobody has come for yet: their codes are forgotten, and the devices that they
+/// let in and that have no session are denied. A code that was redeemed stays: when it comes again it is a replay.
+pub(crate) async fn withdraw_what_waits(work: &mut Work<'_>, person: PersonId) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM authorization_code WHERE person = $1 AND redeemed_by IS NULL")
+        .bind(person.to_string())
+        .execute(&mut *work.connection)
+        .await?;
+    sqlx::query(
+        "UPDATE device_authorization SET state = 'denied', person = NULL, group_names = NULL \
+         WHERE person = $1 AND state = 'approved'",
+    )
+    .bind(person.to_string())
+    .execute(&mut *work.connection)
+    .await
+    .map(drop)
 }
 
 /// Ends all sessions of a person: none is refreshed any more.

@@ -125,6 +125,7 @@ promises! {
     accounts::an_invite_is_accepted_once_by_whoever_is_first,
     accounts::an_invite_that_is_late_old_or_of_somebody_shut_out_is_not_accepted,
     accounts::a_new_credential_takes_the_place_of_all_before_and_ends_the_sessions,
+    accounts::what_the_old_credential_proved_and_nobody_came_for_is_withdrawn,
     accounts::another_role_cuts_off_access_tokens_and_keeps_sessions,
     accounts::a_passkey_that_counts_backwards_is_noticed,
     worth::an_access_token_is_revoked_by_itself_with_its_session_or_with_its_person,

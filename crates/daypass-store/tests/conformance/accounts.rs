@@ -2,12 +2,13 @@
 
 use daypass_core::{digest::Sha256, names::AccountName, person::PersonId, role::Role, secret::Secret};
 use daypass_store::{
-    Account, Credential, Invite, NewAccount, NewInvite, Revoked, Rotated, SeenPerson, Store, StoredPasskey,
+    Account, Credential, DeviceState, Invite, NewAccount, NewInvite, Redeemed, Revoked, Rotated, SeenPerson, Store,
+    StoredPasskey,
 };
 
 use crate::{
-    guests::{let_in, log, minutes, revocations, rotate, seen},
-    home::{Home, event, noon},
+    guests::{let_device_in, let_in, log, minutes, new_code, new_session, revocations, rotate, seen},
+    home::{Home, event, noon, refusal},
 };
 
 fn name(name: &str) -> AccountName {
@@ -73,6 +74,7 @@ pub(crate) async fn an_account_is_made_once_and_comes_back_as_it_was_made(home: 
         person: person(account).id,
         password_hash: None,
         passkeys: Vec::new(),
+        credential_since: None,
         created_at: noon(),
         disabled: false,
     };
@@ -159,6 +161,7 @@ pub(crate) async fn a_new_credential_takes_the_place_of_all_before_and_ends_the_
     assert!(accept(&store, "again", password("hash"), 2).await);
     let ada = account(&store, "ada").await;
     assert_eq!((ada.passkeys, ada.password_hash), (Vec::new(), Some(Secret::new("hash"))));
+    assert_eq!(ada.credential_since, Some(noon() + minutes(2)));
     assert_eq!(store.passkey("key-1").await.unwrap(), None);
     assert_eq!(rotate(&store, "rt-ada", "-", minutes(3)).await, Rotated::Ended);
     assert_eq!(rotate(&store, "rt-bob", "rt-bob-2", minutes(3)).await, Rotated::Refreshed);
@@ -170,6 +173,33 @@ pub(crate) async fn a_new_credential_takes_the_place_of_all_before_and_ends_the_
     assert!(accept(&store, "back", Credential::Passkey(passkey("key-1")), 4).await);
     let ada = account(&store, "ada").await;
     assert_eq!((ada.passkeys, ada.password_hash), (vec![passkey("key-1")], None));
+}
+
+pub(crate) async fn what_the_old_credential_proved_and_nobody_came_for_is_withdrawn(home: &Home) {
+    let store = home.open().await;
+    for account in ["ada", "bob"] {
+        store.add_account(new_account(account), new_invite(account, account), event("made")).await.unwrap();
+        store.add_code(new_code(&format!("code of {account}"), account)).await.unwrap();
+        let_in(&store, &format!("redeemed code of {account}"), account).await;
+        let_device_in(&store, &format!("device of {account}"), account).await;
+    }
+    let redeem_code = async |code: &str, account| {
+        let session = new_session(&format!("rt-{code}"), account);
+        store.redeem_code(&Sha256::of(code), session, event("opened"), refusal("replayed")).await.unwrap()
+    };
+    let redeem_device = async |code: &str, account| {
+        let session = new_session(&format!("rt-{code}"), account);
+        store.redeem_device(&Sha256::of(code), session, noon(), event("opened")).await.unwrap()
+    };
+    assert!(accept(&store, "ada", password("new"), 0).await);
+    assert_eq!(store.code(&Sha256::of("code of ada")).await.unwrap(), None);
+    assert_eq!(redeem_code("code of ada", "ada").await, Redeemed::Gone);
+    let device = store.device(&Sha256::of("device of ada")).await.unwrap().unwrap();
+    assert_eq!(device.state, DeviceState::Denied);
+    assert_eq!(redeem_device("device of ada", "ada").await, Redeemed::Gone);
+    assert_eq!(redeem_code("redeemed code of ada", "ada").await, Redeemed::Replayed, "that is still known");
+    assert_eq!(redeem_code("code of bob", "bob").await, Redeemed::Opened);
+    assert_eq!(redeem_device("device of bob", "bob").await, Redeemed::Opened);
 }
 
 pub(crate) async fn another_role_cuts_off_access_tokens_and_keeps_sessions(home: &Home) {

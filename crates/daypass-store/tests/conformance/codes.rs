@@ -81,7 +81,10 @@ pub(crate) async fn a_code_that_is_unknown_expired_or_of_somebody_else_opens_not
     assert_eq!(store.code(&Sha256::of("unknown")).await.unwrap(), None);
     store.set_person_disabled(seen("ada").id, true, noon(), event("out")).await.unwrap();
     assert_eq!(redeem(&store, "c", good.clone()).await, Redeemed::Gone);
+    // Let in again, they prove anew who they are.
     store.set_person_disabled(seen("ada").id, false, noon(), event("in")).await.unwrap();
+    assert_eq!(redeem(&store, "c", good.clone()).await, Redeemed::Gone);
+    store.add_code(new_code("c", "ada")).await.unwrap();
     assert_eq!(redeem(&store, "c", good).await, Redeemed::Opened);
     assert_eq!(log(&store).await, ["out", "in", "opened"]);
 }

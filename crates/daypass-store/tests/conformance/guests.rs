@@ -6,7 +6,10 @@ use daypass_core::{
     digest::Sha256,
     person::{PersonId, SessionId},
 };
-use daypass_store::{NewCode, NewSession, Redeemed, Revocation, Rotated, Rotation, RotationEvents, SeenPerson, Store};
+use daypass_store::{
+    AddDevice, DeviceDecision, NewCode, NewDevice, NewSession, Redeemed, Revocation, Rotated, Rotation, RotationEvents,
+    SeenPerson, Store,
+};
 
 use crate::home::{event, noon, refusal, whole_log};
 
@@ -67,6 +70,23 @@ pub(crate) async fn let_in(store: &Store, rt: &str, subject: &str) -> SessionId 
     let redeemed = store.redeem_code(&Sha256::of(rt), session, event("in"), refusal("in")).await.unwrap();
     assert_eq!(redeemed, Redeemed::Opened);
     id
+}
+
+/// A device with that device code and user code that a person let in at noon, and that has no session yet.
+pub(crate) async fn let_device_in(store: &Store, code: &str, subject: &str) {
+    let device = NewDevice {
+        device_code: Sha256::of(code),
+        user_code: code.to_owned(),
+        client_id: "daypass-cli".parse().unwrap(),
+        source: None,
+        user_agent: None,
+        provider_hint: None,
+        created_at: noon(),
+        expires_at: noon() + minutes(10),
+    };
+    assert_eq!(store.add_device(device, 100, noon()).await.unwrap(), AddDevice::Added);
+    let decision = DeviceDecision::Approve { person: seen(subject).id, groups: Vec::new() };
+    assert!(store.decide_device(code, decision, noon(), event("allowed")).await.unwrap());
 }
 
 /// `next` for `presented`, so long after noon.

@@ -1,10 +1,10 @@
 //! People are remembered, shut out, and let in again.
 
-use daypass_core::{SignedDuration, person::PersonId};
-use daypass_store::{PersonRecord, Revocation, Revoked, Rotated, SeenPerson};
+use daypass_core::{SignedDuration, digest::Sha256, person::PersonId};
+use daypass_store::{DeviceState, PersonRecord, Revocation, Revoked, Rotated, SeenPerson};
 
 use crate::{
-    guests::{let_in, log, minutes, remembered_from, revocations, rotate, seen},
+    guests::{let_device_in, let_in, log, minutes, new_code, remembered_from, revocations, rotate, seen},
     home::{Home, event, noon},
 };
 
@@ -51,6 +51,12 @@ pub(crate) async fn a_disabled_person_loses_everything_and_an_enabled_one_begins
     let (store, replica) = (home.open().await, home.open().await);
     let gone = [let_in(&store, "ada-1", "ada").await, let_in(&store, "ada-2", "ada").await];
     let kept = let_in(&store, "bob-1", "bob").await;
+    for person in ["ada", "bob"] {
+        let_device_in(&store, person, person).await;
+        store.add_code(new_code(person, person)).await.unwrap();
+    }
+    let state = async |code: &str| store.device(&Sha256::of(code)).await.unwrap().unwrap().state;
+    let has_code = async |code: &str| store.code(&Sha256::of(code)).await.unwrap().is_some();
     let at = noon() + minutes(10);
     let disable = |disabled| store.set_person_disabled(seen("ada").id, disabled, at, event("standing"));
     assert!(!disable(false).await.unwrap(), "nothing to change");
@@ -70,6 +76,8 @@ pub(crate) async fn a_disabled_person_loses_everything_and_an_enabled_one_begins
 
     // Let in again: what was ended stays ended, what begins is good.
     assert!(disable(false).await.unwrap());
+    assert_eq!((state("ada").await, has_code("ada").await), (DeviceState::Denied, false));
+    assert!(matches!(state("bob").await, DeviceState::Approved { .. }) && has_code("bob").await);
     assert_eq!(rotate(&replica, "ada-2", "ada-2b", minutes(12)).await, Rotated::Ended);
     let_in(&store, "ada-3", "ada").await;
     assert_eq!(rotate(&replica, "ada-3", "ada-3b", minutes(12)).await, Rotated::Refreshed);
