@@ -142,7 +142,7 @@ async fn again(
 }
 
 /// The page again, for whoever was wrong too often. Only the first that is turned away is recorded: a stranger must not
-/// fill the log.
+/// fill the log. `account` is one that exists, not whatever was typed.
 async fn wait(
     parts: &Parts,
     caller: &Caller,

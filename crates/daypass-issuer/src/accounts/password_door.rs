@@ -37,7 +37,17 @@ async fn check(parts: &Parts, caller: &Caller, sign_in: &SignIn, form: &Form) ->
     let name: Option<AccountName> = typed.to_lowercase().parse().ok();
     let (peer, now) = (caller.context.peer, parts.clock.now());
     if let Err(too_often) = parts.accounts.throttle.begin(name.as_ref(), peer, now) {
-        return wait(parts, caller, sign_in, &typed, name.as_ref(), too_often).await;
+        let account = match &name {
+            // Looked up only where it is to be recorded.
+            Some(name) if too_often.first => parts.store.account(name).await,
+            _ => Ok(None),
+        };
+        return match account {
+            Ok(account) => {
+                wait(parts, caller, sign_in, &typed, account.as_ref().map(|account| &account.name), too_often).await
+            }
+            Err(error) => sign_in::unavailable(parts, caller, &error),
+        };
     }
     let account = match &name {
         Some(name) => match parts.store.account(name).await {

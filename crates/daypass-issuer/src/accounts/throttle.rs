@@ -18,19 +18,25 @@ use crate::refusals::network;
 /// The window, in seconds.
 const WINDOW: i64 = 5 * 60;
 
-/// How often one account's password may be wrong within the window, whoever tries.
+/// How often one account's password may be wrong within the window, from one network. Who is wrong elsewhere locks
+/// nobody out here.
 const MOST_OF_ONE_ACCOUNT: u32 = 10;
+
+/// How often one account's password may be wrong within the window, whoever tries: for those who guess from many
+/// networks.
+const MOST_OF_ONE_ACCOUNT_ANYWHERE: u32 = 100;
 
 /// How often one address may be wrong within the window, whatever it tries. A whole company can sit behind it.
 const MOST_OF_ONE_PEER: u32 = 100;
 
-/// How many accounts and addresses are remembered at a time. Names that are no account's count too, or else the
+/// How many of each are remembered at a time. Names that are no account's count too, or else the
 /// difference would tell.
 const MOST_REMEMBERED: u64 = 100_000;
 
-/// Counts what was wrong, by account and by address.
+/// Counts what was wrong: by account and network, by account, and by network.
 pub(super) struct Throttle {
-    accounts: Counters<AccountName>,
+    accounts: Counters<(AccountName, IpAddr)>,
+    accounts_anywhere: Counters<AccountName>,
     peers: Counters<IpAddr>,
 }
 
@@ -45,21 +51,34 @@ pub(super) struct Wait {
 
 impl Throttle {
     pub(super) fn new() -> Self {
-        Self { accounts: Counters::new(MOST_OF_ONE_ACCOUNT), peers: Counters::new(MOST_OF_ONE_PEER) }
+        Self {
+            accounts: Counters::new(MOST_OF_ONE_ACCOUNT),
+            accounts_anywhere: Counters::new(MOST_OF_ONE_ACCOUNT_ANYWHERE),
+            peers: Counters::new(MOST_OF_ONE_PEER),
+        }
     }
 
-    /// Counts an attempt at an account, or at no account in particular (a passkey says itself whose it is).
+    /// Counts an attempt at an account, or at no account in particular (a passkey says itself whose it is). One that is
+    /// turned away counts nowhere.
     pub(super) fn begin(&self, account: Option<&AccountName>, peer: IpAddr, now: Timestamp) -> Result<(), Wait> {
-        self.peers.begin(network(peer), now)?;
+        let network = network(peer);
+        self.peers.begin(network, now)?;
         let Some(account) = account else { return Ok(()) };
-        self.accounts.begin(account.clone(), now).inspect_err(|_| self.peers.take_back(&network(peer)))
+        let here = (account.clone(), network);
+        self.accounts.begin(here.clone(), now).inspect_err(|_| self.peers.take_back(&network))?;
+        self.accounts_anywhere.begin(account.clone(), now).inspect_err(|_| {
+            self.accounts.take_back(&here);
+            self.peers.take_back(&network);
+        })
     }
 
-    /// It was right: the account starts afresh.
+    /// It was right: the account starts afresh, in this network.
     pub(super) fn was_right(&self, account: Option<&AccountName>, peer: IpAddr) {
-        self.peers.take_back(&network(peer));
+        let network = network(peer);
+        self.peers.take_back(&network);
         if let Some(account) = account {
-            self.accounts.forget(account);
+            self.accounts.forget(&(account.clone(), network));
+            self.accounts_anywhere.take_back(account);
         }
     }
 }
@@ -133,6 +152,28 @@ mod tests {
         assert_eq!(throttle.begin(Some(&ada()), PEER, at(11)), Err(Wait { seconds: 289, first: false }));
         assert_eq!(throttle.begin(Some(&"eve".parse().unwrap()), PEER, at(11)), Ok(()));
         assert_eq!(throttle.begin(Some(&ada()), PEER, at(300)), Ok(()));
+    }
+
+    #[test]
+    fn who_is_wrong_in_one_network_shuts_no_other_until_too_many_are() {
+        let throttle = Throttle::new();
+        for network in 0..10_u8 {
+            let peer = IpAddr::from([198, 51, 100, network]);
+            for _ in 0..MOST_OF_ONE_ACCOUNT {
+                assert_eq!(throttle.begin(Some(&ada()), PEER, at(0)), Ok(()));
+                throttle.was_right(Some(&ada()), PEER);
+                assert_eq!(throttle.begin(Some(&ada()), peer, at(0)), Ok(()));
+            }
+            assert!(throttle.begin(Some(&ada()), peer, at(0)).is_err());
+        }
+        // A hundred by now: that the last one was wrong here for the first time does not help.
+        assert_eq!(throttle.begin(Some(&ada()), PEER, at(1)), Err(Wait { seconds: 299, first: true }));
+        assert_eq!(throttle.begin(Some(&ada()), PEER, at(2)), Err(Wait { seconds: 298, first: false }));
+        assert_eq!(throttle.begin(Some(&"eve".parse().unwrap()), PEER, at(2)), Ok(()));
+        // Who was turned away was not counted.
+        for _ in 0..MOST_OF_ONE_ACCOUNT {
+            assert_eq!(throttle.begin(Some(&ada()), PEER, at(300)), Ok(()));
+        }
     }
 
     #[test]

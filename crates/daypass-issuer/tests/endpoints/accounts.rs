@@ -159,6 +159,36 @@ async fn after_ten_wrong_passwords_the_right_one_has_to_wait_too() {
 }
 
 #[tokio::test]
+async fn a_stranger_elsewhere_locks_nobody_out_of_their_own_network() {
+    let house = House::build().await;
+    account(&house, "ada").await;
+    for _ in 0..10 {
+        assert_eq!(try_password(&mut Tab::open_at(&house, "203.0.113.5"), "ada", "wrong").await.status, 422);
+    }
+    assert_eq!(try_password(&mut Tab::open_at(&house, "203.0.113.5"), "ada", PASSWORD).await.status, 429);
+    assert!(try_password(&mut Tab::open_at(&house, "192.0.2.7"), "ada", PASSWORD).await.goes_back_with_code());
+    let page = try_password(&mut Tab::open_at(&house, "203.0.113.5"), "ada", PASSWORD).await;
+    assert_eq!(page.status, 429, "that ada was right elsewhere opens nothing here");
+}
+
+#[tokio::test]
+async fn a_name_that_is_no_account_is_not_recorded_when_it_is_throttled_either() {
+    let house = House::build().await;
+    account(&house, "ada").await;
+    for (typed, recorded) in [("hunter2", None), ("ada", Some("ada"))] {
+        for _ in 0..11 {
+            try_password(&mut Tab::open(&house), typed, "wrong").await;
+        }
+        assert_eq!(last_refusal(&house).await, "throttled");
+        let event = house.last_event().await;
+        assert_eq!(event.person.as_deref(), recorded);
+        assert_eq!(event.actor.is_some(), recorded.is_some());
+    }
+    let all = house.audit().await;
+    assert!(all.iter().all(|event| !serde_json::to_string(event).unwrap().contains("hunter2")));
+}
+
+#[tokio::test]
 async fn a_form_without_its_cookie_or_from_another_browser_is_nothing() {
     let house = House::build().await;
     account(&house, "ada").await;

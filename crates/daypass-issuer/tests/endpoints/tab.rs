@@ -4,16 +4,22 @@ use std::collections::BTreeMap;
 
 use axum::{body::Body, http::Request};
 
-use crate::house::{Answer, House};
+use crate::house::{Answer, House, from};
 
 pub(crate) struct Tab<'h> {
     house: &'h House,
     cookies: BTreeMap<String, String>,
+    peer: &'static str,
 }
 
 impl<'h> Tab<'h> {
     pub(crate) fn open(house: &'h House) -> Self {
-        Self { house, cookies: BTreeMap::new() }
+        Self::open_at(house, "192.0.2.7")
+    }
+
+    /// A tab of somebody with that address.
+    pub(crate) fn open_at(house: &'h House, peer: &'static str) -> Self {
+        Self { house, cookies: BTreeMap::new(), peer }
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> Answer {
@@ -30,7 +36,9 @@ impl<'h> Tab<'h> {
 
     async fn send(&mut self, request: axum::http::request::Builder, body: Body) -> Answer {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let answer = self.house.send(request.header("cookie", cookies.join("; ")).body(body).unwrap()).await;
+        let mut request = request.header("cookie", cookies.join("; ")).body(body).unwrap();
+        request.extensions_mut().insert(from(self.peer));
+        let answer = self.house.send(request).await;
         for cookie in answer.headers.get_all("set-cookie") {
             let cookie = cookie.to_str().unwrap();
             assert!(cookie.contains("HttpOnly") && cookie.contains("Secure") && cookie.contains("SameSite=Lax"));
