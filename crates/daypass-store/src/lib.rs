@@ -75,4 +75,4 @@ pub use session::StoredSession;
 pub use signing_key::{KeyState, StoredKey};
 pub use store::{LONGEST_WAIT, Store};
 pub use store_url::{InvalidStoreUrl, StoreUrl};
-pub use sweep::{KEPT_AFTER_END, TOLD_AFTER_END};
+pub use sweep::{DEVICES_KEPT_AFTER_END, KEPT_AFTER_END, TOLD_AFTER_END};

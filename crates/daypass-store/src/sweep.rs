@@ -8,9 +8,12 @@ use crate::{
     store::Store,
 };
 
-/// How long spent proofs, revocations, codes and device authorizations are kept past their end. The clocks of
-/// replicas differ: what one believes to have ended, another may still accept.
+/// How long spent proofs, revocations and codes are kept past their end. The clocks of replicas differ: what one
+/// believes to have ended, another may still accept.
 pub const KEPT_AFTER_END: SignedDuration = SignedDuration::from_mins(15);
+
+/// How long device authorizations are kept past their end, so that a device that asks again is told what became of it.
+pub const DEVICES_KEPT_AFTER_END: SignedDuration = SignedDuration::from_hours(1);
 
 /// How long sessions and invites are kept past their end, so that whoever comes with one is told what became of it.
 pub const TOLD_AFTER_END: SignedDuration = SignedDuration::from_hours(24);
@@ -19,16 +22,18 @@ pub const TOLD_AFTER_END: SignedDuration = SignedDuration::from_hours(24);
 const PIECE: u64 = 2000;
 
 /// What ended [`KEPT_AFTER_END`] ago. `$1` is that instant, `$2` the most rows.
-const ENDED: [&str; 4] = [
+const ENDED: [&str; 3] = [
     "DELETE FROM spent_proof WHERE digest IN \
      (SELECT digest FROM spent_proof WHERE until_us < $1 ORDER BY until_us LIMIT $2)",
     "DELETE FROM revocation WHERE (kind, subject) IN \
      (SELECT kind, subject FROM revocation WHERE expires_at_us < $1 ORDER BY expires_at_us LIMIT $2)",
     "DELETE FROM authorization_code WHERE digest IN \
      (SELECT digest FROM authorization_code WHERE expires_at_us < $1 ORDER BY expires_at_us LIMIT $2)",
-    "DELETE FROM device_authorization WHERE digest IN \
-     (SELECT digest FROM device_authorization WHERE expires_at_us < $1 ORDER BY expires_at_us LIMIT $2)",
 ];
+
+/// What ended [`DEVICES_KEPT_AFTER_END`] ago.
+const ENDED_DEVICES: &str = "DELETE FROM device_authorization WHERE digest IN \
+     (SELECT digest FROM device_authorization WHERE expires_at_us < $1 ORDER BY expires_at_us LIMIT $2)";
 
 /// What ended [`TOLD_AFTER_END`] ago. A session goes after its last refresh token: it may have very many.
 const ENDED_LONG_AGO: [&str; 3] = [
@@ -42,15 +47,27 @@ const ENDED_LONG_AGO: [&str; 3] = [
 ];
 
 impl Store {
-    /// Forgets what ended some time before `now`: spent proofs, revocations, codes and device authorizations
-    /// [`KEPT_AFTER_END`] after their end; invites, sessions and their refresh tokens [`TOLD_AFTER_END`] after
-    /// theirs. Returns how many rows it forgot.
+    /// Forgets what ended some time before `now`: spent proofs, revocations and codes [`KEPT_AFTER_END`] after their
+    /// end; invites, sessions and their refresh tokens [`TOLD_AFTER_END`] after theirs. Returns how many rows it forgot.
     pub async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let before = |kept: SignedDuration| now.checked_sub(kept).unwrap_or(Timestamp::MIN).as_microsecond();
-        let (before_us, long_before_us) = (before(KEPT_AFTER_END), before(TOLD_AFTER_END));
+        let (before_us, long_before_us) = (ago(now, KEPT_AFTER_END), ago(now, TOLD_AFTER_END));
+        let soon = ENDED.iter().map(|text| (*text, before_us));
+        let late = ENDED_LONG_AGO.iter().map(|text| (*text, long_before_us));
+        self.sweep_all(soon.chain(late).collect()).await
+    }
+
+    /// Forgets the device authorizations that ended [`DEVICES_KEPT_AFTER_END`] before `now`. Returns how many.
+    ///
+    /// Apart from [`sweep`](Store::sweep), because strangers make them, and nothing is safer for keeping them long: one
+    /// that is not known lets nobody in.
+    pub async fn sweep_devices(&self, now: Timestamp) -> Result<u64, StoreError> {
+        self.sweep_all(vec![(ENDED_DEVICES, ago(now, DEVICES_KEPT_AFTER_END))]).await
+    }
+
+    async fn sweep_all(&self, tables: Vec<(&'static str, i64)>) -> Result<u64, StoreError> {
         let mut rows = 0;
         loop {
-            let swept = self.change(Sweep { before_us, long_before_us }).await?;
+            let swept = self.change(Sweep { tables: tables.clone() }).await?;
             rows += swept.rows;
             if !swept.more {
                 return Ok(rows);
@@ -59,10 +76,15 @@ impl Store {
     }
 }
 
+/// In microseconds since the epoch.
+fn ago(now: Timestamp, kept: SignedDuration) -> i64 {
+    now.checked_sub(kept).unwrap_or(Timestamp::MIN).as_microsecond()
+}
+
 /// One piece of sweeping.
 struct Sweep {
-    before_us: i64,
-    long_before_us: i64,
+    /// What to delete, and what must have ended before when (microseconds).
+    tables: Vec<(&'static str, i64)>,
 }
 
 /// What one piece of sweeping did.
@@ -76,11 +98,9 @@ impl Change for Sweep {
 
     async fn apply(&self, work: &mut Work<'_>) -> Result<Done<Swept>, sqlx::Error> {
         let (mut rows, mut more) = (0, false);
-        let soon = ENDED.iter().map(|text| (*text, self.before_us));
-        let late = ENDED_LONG_AGO.iter().map(|text| (*text, self.long_before_us));
-        for (text, before_us) in soon.chain(late) {
+        for (text, before_us) in &self.tables {
             let limit = i64::try_from(PIECE).unwrap_or(i64::MAX);
-            let deleted = sqlx::query(text).bind(before_us).bind(limit).execute(&mut *work.connection).await?;
+            let deleted = sqlx::query(*text).bind(*before_us).bind(limit).execute(&mut *work.connection).await?;
             rows += deleted.rows_affected();
             more |= deleted.rows_affected() >= PIECE;
         }

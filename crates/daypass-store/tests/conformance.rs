@@ -105,6 +105,7 @@ promises! {
     devices::a_device_that_is_denied_late_or_of_somebody_shut_out_gets_none,
     devices::a_user_code_belongs_to_one_device_until_it_expires,
     devices::no_more_devices_wait_than_may_however_many_ask_at_once,
+    devices::a_device_is_forgotten_an_hour_after_its_end_and_a_code_is_not,
     devices::of_20_who_redeem_a_device_code_at_once_one_gets_a_session,
     sessions::a_session_comes_back_as_it_was_begun_and_is_found_by_all_its_refresh_tokens,
     sessions::a_session_is_ended_once_and_revoked,

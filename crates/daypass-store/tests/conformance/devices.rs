@@ -1,7 +1,9 @@
 //! A device waits, is decided about once, and gets one session.
 
-use daypass_core::digest::Sha256;
-use daypass_store::{AddDevice, DeviceDecision, DeviceState, NewDevice, Redeemed, Store, StoredDevice};
+use daypass_core::{SignedDuration, digest::Sha256};
+use daypass_store::{
+    AddDevice, DEVICES_KEPT_AFTER_END, DeviceDecision, DeviceState, NewDevice, Redeemed, Store, StoredDevice,
+};
 
 use crate::{
     guests::{log, minutes, new_session, seen},
@@ -133,6 +135,23 @@ pub(crate) async fn no_more_devices_wait_than_may_however_many_ask_at_once(home:
     let later = noon() + minutes(10);
     let next = NewDevice { created_at: later, expires_at: later + minutes(10), ..device("next", "next") };
     assert_eq!(replicas[0].add_device(next, 10, later).await.unwrap(), AddDevice::Added);
+}
+
+pub(crate) async fn a_device_is_forgotten_an_hour_after_its_end_and_a_code_is_not(home: &Home) {
+    let store = home.open().await;
+    crate::guests::let_in(&store, "code", "ada").await;
+    for code in ["a", "b"] {
+        assert_eq!(add(&store, device(code, code)).await, AddDevice::Added);
+    }
+    let later = noon() + minutes(1);
+    let kept = NewDevice { expires_at: later + minutes(10), ..device("kept", "kept") };
+    assert_eq!(store.add_device(kept, 100, later).await.unwrap(), AddDevice::Added);
+    let told_until = noon() + minutes(10) + DEVICES_KEPT_AFTER_END;
+    assert_eq!(store.sweep_devices(told_until).await.unwrap(), 0);
+    assert_eq!(store.sweep_devices(told_until + SignedDuration::from_secs(1)).await.unwrap(), 2);
+    assert_eq!(store.device(&Sha256::of("a")).await.unwrap(), None);
+    assert!(store.device(&Sha256::of("kept")).await.unwrap().is_some());
+    assert!(store.code(&Sha256::of("code")).await.unwrap().is_some(), "a replay of it must still be known");
 }
 
 pub(crate) async fn of_20_who_redeem_a_device_code_at_once_one_gets_a_session(home: &Home) {
