@@ -233,6 +233,11 @@ pub(crate) async fn decide(State(parts): State<Arc<Parts>>, request: Request) ->
     };
     let Purpose::Device { user_code } = &approval.sign_in.purpose else { return sign_in::lost(&parts, &caller) };
     let person = &approval.person;
+    match rights::credential_is_newer(&parts, person, approval.sign_in.began()).await {
+        Ok(false) => {}
+        Ok(true) => return sign_in::lost(&parts, &caller),
+        Err(error) => return sign_in::unavailable(&parts, &caller, &error),
+    }
     let now = parts.clock.now();
     let (allowed, kind, outcome) = match form.find("decision") {
         Some("allow") => (true, AuditKind::DeviceApproved, Outcome::Success),

@@ -89,6 +89,11 @@ impl SignIn {
         Self { purpose, browser: browser.digest(), began: now.as_second() }
     }
 
+    /// When it began, in seconds since the epoch.
+    pub(crate) fn began(&self) -> i64 {
+        self.began
+    }
+
     /// Whether it ends at a port of this computer (RFC 8252 §7.3).
     pub(crate) fn goes_to_loopback(&self) -> bool {
         matches!(&self.purpose, Purpose::Code(request) if request.redirect_uri.starts_with("http://"))

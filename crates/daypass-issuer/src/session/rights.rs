@@ -3,7 +3,7 @@
 use daypass_core::{
     access_token::Actor,
     names::{AccountName, ProviderName},
-    person::LOCAL_PROVIDER,
+    person::{LOCAL_PROVIDER, ProvenPerson},
     policy::{Membership, Rights},
 };
 use daypass_store::StoreError;
@@ -32,6 +32,20 @@ pub(crate) async fn of(
         return Ok(Rights::default());
     }
     Ok(policy.rights_of(&Membership { provider, subject, groups, role }))
+}
+
+/// Whether the account of `person` got the credential it has in a later second than `began` (since the epoch), in which
+/// they began to sign in: they may have proven themselves with another, and that is worth nothing any more.
+///
+/// Whoever chose a new one and goes on in a tab from before begins anew, too.
+pub(crate) async fn credential_is_newer(parts: &Parts, person: &ProvenPerson, began: i64) -> Result<bool, StoreError> {
+    let Ok(account) = person.subject.parse::<AccountName>() else { return Ok(false) };
+    if person.provider.as_str() != LOCAL_PROVIDER {
+        return Ok(false);
+    }
+    let account = parts.store.account(&account).await?;
+    let since = account.and_then(|account| account.credential_since);
+    Ok(since.is_none_or(|since| began < since.as_second()))
 }
 
 /// A person as the audit log and access tokens name them.

@@ -8,6 +8,7 @@ mod audit;
 mod authenticator;
 mod authorize;
 mod code;
+mod code_and_credential;
 mod device;
 mod discovery;
 mod house;
