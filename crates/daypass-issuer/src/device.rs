@@ -14,10 +14,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use daypass_core::{
-    SignedDuration,
+    Timestamp,
     audit::{AuditKind, Outcome},
     digest::Sha256,
-    names::ProviderName,
+    names::{ClientId, ProviderName},
     opaque::Kind,
     person::ProvenPerson,
 };
@@ -27,6 +27,7 @@ use serde_json::json;
 
 use crate::{
     body,
+    bounds::{DEVICE_LIFE, MOST_OPEN_DEVICES},
     caller::Caller,
     client_auth,
     error::{NO_STORE, OAuthError},
@@ -34,7 +35,6 @@ use crate::{
     issuer::{self, NoRandomness, Parts},
     pages::device::{Confirm, Done, EnterCode, read_typed_code},
     refusal::Refusal,
-    refusals::WINDOW_SECONDS,
     session::{pass, rights},
     sign_in::{self, Purpose, SignIn, browser::Browser, choose},
     token_endpoint,
@@ -43,11 +43,8 @@ use crate::{
 /// How many seconds a device waits between two questions (RFC 8628 §3.2).
 pub(crate) const INTERVAL: i64 = 5;
 
-/// How long a person has.
-const LIFE: SignedDuration = SignedDuration::from_mins(10);
-
-/// How many device codes may be open at a time, over all.
-const MOST_OPEN: u32 = 20_000;
+/// How long a device that finds too many others waiting should wait itself, in seconds.
+const TOO_MANY_WAIT: u32 = 60;
 
 /// No vowels, so no words; nothing that looks like something else (RFC 8628 §6.1). 20^8 codes.
 const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
@@ -71,25 +68,42 @@ pub(crate) async fn authorize(State(parts): State<Arc<Parts>>, request: Request)
 async fn begin(parts: &Parts, caller: &Caller, headers: &HeaderMap, body: &[u8]) -> Result<String, Refusal> {
     let form = Form::parse(headers, body).map_err(|answer| Refusal::new(answer, "malformed_request"))?;
     let client = client_auth::client(parts, headers, &form)?;
-    if !parts.bounds.may_begin_device(caller.context.peer) {
-        return Err(Refusal::new(OAuthError::slow_down(60), "too_many_devices"));
+    let (peer, now) = (caller.context.peer, parts.clock.now());
+    if !parts.bounds.begin_device(peer, now) {
+        return Err(too_many());
     }
+    let added = add(parts, caller, &form, client.id, now).await;
+    added.inspect_err(|_| parts.bounds.take_back_device(peer, now))
+}
+
+fn too_many() -> Refusal {
+    let description = "too many devices are waiting; try again in a few minutes".to_owned();
+    Refusal::new(OAuthError { description, ..OAuthError::slow_down(TOO_MANY_WAIT) }, "too_many_devices")
+}
+
+/// Remembers a device that waits from now on, and says how it goes on.
+async fn add(
+    parts: &Parts,
+    caller: &Caller,
+    form: &Form,
+    client_id: ClientId,
+    now: Timestamp,
+) -> Result<String, Refusal> {
     let device_code = issuer::new_secret(Kind::DeviceCode).map_err(|error| pass::not_now(&error))?;
-    let now = parts.clock.now();
     // A user code that is taken is as rare as a lottery prize; three times in a row does not happen.
     for _ in 0..3 {
         let user_code = user_code().map_err(|_| pass::not_now(&NoRandomness))?;
         let device = NewDevice {
             device_code: Sha256::of(device_code.expose()),
             user_code: user_code.clone(),
-            client_id: client.id.clone(),
+            client_id: client_id.clone(),
             source: Some(caller.context.peer.to_string()),
             user_agent: caller.user_agent().map(ToOwned::to_owned),
             provider_hint: form.find("provider").and_then(|name| name.parse::<ProviderName>().ok()),
             created_at: now,
-            expires_at: now.saturating_add(LIFE).unwrap_or(now),
+            expires_at: now.saturating_add(DEVICE_LIFE).unwrap_or(now),
         };
-        match parts.store.add_device(device, MOST_OPEN, now).await.map_err(|error| pass::not_now(&error))? {
+        match parts.store.add_device(device, MOST_OPEN_DEVICES, now).await.map_err(|error| pass::not_now(&error))? {
             AddDevice::Added => {
                 let url = parts.public_url.join("/device");
                 let answer = json!({
@@ -97,7 +111,7 @@ async fn begin(parts: &Parts, caller: &Caller, headers: &HeaderMap, body: &[u8])
                     "user_code": user_code,
                     "verification_uri": url,
                     "verification_uri_complete": format!("{url}?user_code={user_code}"),
-                    "expires_in": LIFE.as_secs(),
+                    "expires_in": DEVICE_LIFE.as_secs(),
                     "interval": INTERVAL,
                 });
                 return Ok(answer.to_string());
@@ -106,7 +120,7 @@ async fn begin(parts: &Parts, caller: &Caller, headers: &HeaderMap, body: &[u8])
             AddDevice::TooMany => break,
         }
     }
-    Err(Refusal::new(OAuthError::slow_down(WINDOW_SECONDS), "too_many_devices"))
+    Err(too_many())
 }
 
 fn user_code() -> Result<String, aws_lc_rs::error::Unspecified> {
@@ -129,6 +143,9 @@ fn user_code() -> Result<String, aws_lc_rs::error::Unspecified> {
 }
 
 /// `GET /device`: where one types the code, or comes with it in the link.
+///
+/// A code that another site's page sends is shown and not looked at, so that its images cannot use up the guesses of
+/// whoever opens it: there is a button to press first.
 pub(crate) async fn page(
     State(parts): State<Arc<Parts>>,
     RawQuery(query): RawQuery,
@@ -140,7 +157,7 @@ pub(crate) async fn page(
     let typed = query.as_ref().and_then(|query| query.find("user_code")).unwrap_or_default();
     let typed: String = typed.chars().take(64).collect();
     let page = |problem| EnterCode { server: parts.public_url.authority(), typed: &typed, problem };
-    if typed.is_empty() {
+    if typed.is_empty() || !is_asked_by_a_person(&headers) {
         return page(None).answer();
     }
     if parts.bounds.guesses_too_much(caller.context.peer) {
@@ -174,6 +191,13 @@ pub(crate) async fn page(
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response
+}
+
+/// Whether a person went to the page: by typing, by a link in the terminal, with our own form. Browsers that do not say
+/// (Fetch Metadata) are believed.
+fn is_asked_by_a_person(headers: &HeaderMap) -> bool {
+    let says = |name| headers.get_all(name).iter();
+    !says("sec-fetch-site").any(|site| site == "cross-site") && says("sec-fetch-dest").all(|dest| dest == "document")
 }
 
 /// The device with this code that waits for a decision.
