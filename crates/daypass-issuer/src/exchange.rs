@@ -59,7 +59,8 @@ pub(crate) async fn exchange(parts: &Parts, caller: &Caller, form: &Form) -> Res
     let permit = decide(&ask, &trust.policy).map_err(|denied| refuse_denied(&denied, &wanted, &actor))?;
     if parts.refusals.is_worn_out(&wanted.token_sha256) {
         // Replayed again and again: every further row in the log would say the same.
-        return Err(Refusal { recorded: true, ..Refusal::new(OAuthError::slow_down(WINDOW_SECONDS), "replayed") });
+        let answer = OAuthError::slow_down(WINDOW_SECONDS);
+        return Err(Refusal { recorded: true, holds_genuine: true, ..Refusal::new(answer, "replayed") });
     }
     hand_out(parts, caller, &wanted, &proven, permit, actor, now).await
 }
@@ -142,7 +143,12 @@ fn refuse_unproven(parts: &Parts, wanted: &Wanted<'_>, code: &'static str, reaso
         _ => String::new(),
     };
     let answer = OAuthError::invalid_request(format!("{reason}{advice}")).because(code);
-    Refusal { reason: reason.to_owned(), token_sha256: Some(wanted.token_sha256), ..Refusal::new(answer, code) }
+    Refusal {
+        reason: reason.to_owned(),
+        token_sha256: Some(wanted.token_sha256),
+        holds_genuine: true,
+        ..Refusal::new(answer, code)
+    }
 }
 
 fn refuse_stranger(wanted: &Wanted<'_>, code: &'static str, reason: &str) -> Refusal {

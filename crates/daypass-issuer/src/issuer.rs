@@ -41,11 +41,14 @@ const LARGEST_BODY: usize = 64 * 1024;
 /// which a revocation must be felt everywhere.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
 
+/// How often is looked for counts of refusals that are to be recorded.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
+
 /// How often the store forgets what has ended.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
-/// How much longer than needed spent proofs and revocations are kept: a clock that was ahead for less than a day, and is
-/// then set right, opens no gap.
+/// How much longer than needed spent proofs, codes and revocations are kept: a clock that was ahead for less than a day,
+/// and is then set right, opens no gap. Device authorizations are not: one that was forgotten lets nobody in.
 const KEPT_LONGER: SignedDuration = SignedDuration::from_hours(24);
 
 /// What an issuer is made of.
@@ -127,6 +130,7 @@ impl Issuer {
         let revoked = Cache::builder().max_capacity(10_000).time_to_live(Duration::from_hours(1)).build();
         let polls = Cache::builder().max_capacity(20_000).time_to_live(Duration::from_mins(10)).build();
         let refreshes = Cache::builder().max_capacity(100_000).time_to_live(Duration::from_mins(2)).build();
+        let refusals = Refusals::new(clock.clone());
         let trust = Trust::new(policy, clock.clone(), options.allow_loopback_issuers)?;
         Ok(Self(Arc::new(Parts {
             public_url,
@@ -141,7 +145,7 @@ impl Issuer {
             polls,
             refreshes,
             trust,
-            refusals: Refusals::new(),
+            refusals,
             revoked,
         })))
     }
@@ -180,10 +184,11 @@ impl Issuer {
             .with_state(self.0.clone())
     }
 
-    /// Follows key changes and forgets what has ended, until it is dropped.
+    /// Follows key changes, records counts and forgets what has ended, until it is dropped.
     pub async fn run(&self) {
         let parts = &self.0;
         let mut follow = tokio::time::interval(FOLLOW_EVERY);
+        let mut count = tokio::time::interval(COUNT_EVERY);
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
         loop {
             tokio::select! {
@@ -192,9 +197,16 @@ impl Issuer {
                         tracing::warn!(%error, "could not follow the signing keys");
                     }
                 }
+                _ = count.tick() => {
+                    if let Err(error) = parts.refusals.record_counted(&parts.store) {
+                        tracing::warn!(%error, "could not record how many refusals there were");
+                    }
+                }
                 _ = sweep.tick() => {
-                    let before = parts.clock.now().saturating_sub(KEPT_LONGER).unwrap_or(Timestamp::MIN);
-                    if let Err(error) = parts.store.sweep(before).await {
+                    let now = parts.clock.now();
+                    let before = now.saturating_sub(KEPT_LONGER).unwrap_or(Timestamp::MIN);
+                    let swept = parts.store.sweep(before).await.and(parts.store.sweep_devices(now).await);
+                    if let Err(error) = swept {
                         tracing::warn!(%error, "could not sweep what has ended");
                     }
                 }

@@ -21,6 +21,8 @@ pub(crate) struct Refusal {
     pub(crate) session: Option<SessionId>,
     pub(crate) identity: Option<String>,
     pub(crate) token_sha256: Option<Sha256>,
+    /// Whether the caller has shown something genuine, though it is not known whose.
+    pub(crate) holds_genuine: bool,
     /// Whether the audit event is already written (it was, in the transaction that found the proof spent).
     pub(crate) recorded: bool,
     /// Whether it is part of a protocol that goes well: nothing to record or to count.
@@ -40,9 +42,15 @@ impl Refusal {
             session: None,
             identity: None,
             token_sha256: None,
+            holds_genuine: false,
             recorded: false,
             routine: false,
         }
+    }
+
+    /// Whether the caller is more than a stranger.
+    pub(crate) fn is_of_somebody_proven(&self) -> bool {
+        self.holds_genuine || self.actor.is_some()
     }
 
     /// Completes the audit event of this refusal.

@@ -240,9 +240,11 @@ pub(crate) async fn record_refusal(
         event.person = Some(person.shown().to_owned());
     }
     // A provider's refusal costs a stranger nothing, so here too the log is not theirs to fill.
-    let bound = parts.refusals.count(caller.context.peer, None);
+    let (refusals, peer) = (&parts.refusals, caller.context.peer);
+    let proven = person.is_some() && refusals.takes_proven(peer, None);
+    let bound = if proven { Bound::Within } else { refusals.count(peer, None) };
     if bound == Bound::Reached {
-        event.reason = Some("too_many_refusals: too many refused sign-ins and requests from this address".to_owned());
+        event.reason = Some("too_many_refusals: further ones are counted".to_owned());
     }
     if bound == Bound::Past { Ok(()) } else { parts.store.record(event).await }
 }

@@ -99,20 +99,31 @@ fn answer_pass(pass: &Pass) -> Response {
 
 /// Records the refusal; only then is it said. What cannot be recorded is answered as "not now".
 ///
-/// Past the bound for one address only the bound itself is recorded, once. Whoever brings something good from there is
-/// not kept waiting: behind a proxy, a stranger and a colleague have the same address.
+/// Past the bound for strangers at one address, they are counted, and only the counts are recorded. Whoever brings
+/// something good from there is not kept waiting: behind a proxy, a stranger and a colleague have the same address.
 pub(crate) async fn refuse(parts: &Parts, caller: &Caller, mut refusal: Refusal) -> OAuthError {
     if refusal.routine {
         return refusal.answer;
     }
-    let bound = parts.refusals.count(caller.context.peer, refusal.token_sha256);
+    let (refusals, peer) = (&parts.refusals, caller.context.peer);
+    let proven = refusal.is_of_somebody_proven() && refusals.takes_proven(peer, refusal.token_sha256);
+    let bound = if proven { Bound::Within } else { refusals.count(peer, refusal.token_sha256) };
     if refusal.recorded {
         return refusal.answer;
     }
+    if !proven && refusals.slows_down(peer) {
+        refusal.answer = OAuthError::slow_down(WINDOW_SECONDS);
+    }
     match bound {
         Bound::Within => {}
-        Bound::Reached => refusal = Refusal::new(OAuthError::slow_down(WINDOW_SECONDS), "too_many_refusals"),
-        Bound::Past => return OAuthError::slow_down(WINDOW_SECONDS),
+        Bound::Reached => {
+            refusal = Refusal {
+                kind: refusal.kind,
+                reason: "further ones are counted".to_owned(),
+                ..Refusal::new(refusal.answer, "too_many_refusals")
+            }
+        }
+        Bound::Past => return refusal.answer,
     }
     let mut event = caller.event(parts.clock.now(), refusal.kind, Outcome::Refused);
     refusal.describe(&mut event);

@@ -1,8 +1,10 @@
 //! `POST /oauth/token`: the attack list. Each is refused with an RFC 6749 error, recorded, and explained to nobody
 //! who could not prove anything.
 
-use daypass_core::audit::{AuditKind, Outcome};
-use daypass_store::AuditQuery;
+use daypass_core::{
+    SignedDuration,
+    audit::{AuditEvent, AuditKind, Outcome},
+};
 use daypass_testkit::oidc::{Forge, Provider, unix_now};
 use serde_json::{Value, json};
 
@@ -130,11 +132,57 @@ async fn a_peer_that_is_refused_without_end_does_not_fill_the_log_and_keeps_nobo
         }
     }
     assert_eq!(slowed, 300);
-    let rows = house.store.audit(&AuditQuery { limit: 10_000, ..AuditQuery::default() }).await.unwrap();
-    assert_eq!(rows.len() - before, 2_001, "each within the bound, and once that it was reached");
-    assert!(rows.last().unwrap().event.reason.as_deref().unwrap().starts_with("too_many_refusals"));
+    let rows = house.audit().await.split_off(before);
+    assert_eq!(rows.len(), 51, "the first fifty, and once that there are more");
+    assert!(reason(&rows[49]).starts_with("token_malformed"), "{:?}", rows[49]);
+    assert_eq!(reason(&rows[50]), "too_many_refusals: further ones are counted");
     // From the same address, as behind a proxy.
     assert_eq!(house.exchange(&house.outside_token(json!({})), &[]).await.status, 200);
+}
+
+#[tokio::test]
+async fn what_is_not_recorded_one_by_one_is_counted_and_the_count_is_recorded() {
+    let house = House::build().await;
+    let issuer = house.issuer.clone();
+    let beside = tokio::spawn(async move { issuer.run().await });
+    let before = house.audit().await.len();
+    for _ in 0..60 {
+        assert_eq!(house.exchange("x", &[]).await.status, 400);
+    }
+    let rows = async || house.audit().await.split_off(before);
+    assert_eq!(rows().await.len(), 51);
+    house.clock.advance(SignedDuration::from_mins(1));
+    // Written by whoever looks after the windows, within a moment.
+    while rows().await.len() < 52 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let summary = house.last_event().await;
+    assert_eq!(reason(&summary), "too_many_refusals: 10 more were refused");
+    assert_eq!((summary.outcome, summary.source.as_deref()), (Outcome::Refused, Some("192.0.2.7")));
+    // In the next minute one by one again.
+    house.exchange("x", &[]).await;
+    assert!(reason(&house.last_event().await).starts_with("token_malformed"));
+    beside.abort();
+}
+
+#[tokio::test]
+async fn whoever_has_proven_who_they_are_is_recorded_also_where_a_stranger_makes_noise() {
+    let house = House::build().await;
+    for _ in 0..2_100 {
+        house.exchange("x", &[]).await;
+    }
+    let before = house.audit().await.len();
+    for number in 0..100 {
+        let outside = house.outside_token(json!({"sub": format!("job-{number}"), "repository_id": "0"}));
+        assert_eq!(house.exchange(&outside, &[]).await.status, 400);
+        let late = house.forge(json!({"aud": "https://elsewhere.example"})).build();
+        assert_eq!(house.exchange(&late, &[]).await.status, 400);
+    }
+    assert_eq!(house.audit().await.len() - before, 200);
+}
+
+fn reason(event: &AuditEvent) -> &str {
+    event.reason.as_deref().unwrap()
 }
 
 #[tokio::test]
