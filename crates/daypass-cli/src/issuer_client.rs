@@ -11,6 +11,7 @@ use daypass_core::{
 use daypass_oidc::{
     exchange::{self, ExchangeError},
     http::{HttpClient, HttpError, HttpOptions, Reach, read_bounded},
+    shown::shown,
 };
 use http::{Method, StatusCode};
 use serde::Deserialize;
@@ -139,7 +140,7 @@ struct Problem {
 fn refused(server: &PublicUrl, status: StatusCode, body: &[u8]) -> Failure {
     let kind = if status.is_client_error() { Status::Refused } else { Status::Unreachable };
     let detail = serde_json::from_slice(body).ok().map(|Problem { detail }| detail);
-    let detail: String = detail.unwrap_or_default().chars().filter(|c| !c.is_control()).take(500).collect();
+    let detail = shown(&detail.unwrap_or_default());
     let said = if detail.is_empty() { format!("status {}", status.as_u16()) } else { detail };
     let failure = Failure::new(kind, format!("{server}: {said}"));
     match status {

@@ -17,6 +17,7 @@
 //! | [`provider`] | the relying party: how people sign in at somebody else's provider |
 //! | [`exchange`] | the client's side: discover a server, exchange an outside token, revoke an access token |
 //! | [`session_client`] | the client's side of a person's sign-in: browser, device, refresh |
+//! | [`shown`] | text of somebody else's, made fit to be shown |
 
 pub mod exchange;
 pub mod http;
@@ -25,5 +26,6 @@ pub mod jwks;
 pub mod metadata;
 pub mod provider;
 pub mod session_client;
+pub mod shown;
 mod strict_json;
 pub mod verify;

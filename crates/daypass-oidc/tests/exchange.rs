@@ -97,7 +97,7 @@ impl Fake {
 fn success() -> Value {
     json!({
         "access_token": "access.token.x", "issued_token_type": "urn:ietf:params:oauth:token-type:access_token",
-        "token_type": "Bearer", "expires_in": 3600, "identity": "ci/app",
+        "token_type": "Bearer", "expires_in": 3600, "identity": "ci/\u{202e}\u{200b}app",
     })
 }
 

@@ -107,7 +107,7 @@ fn tokens() -> Value {
     json!({
         "access_token": "access.token.x", "token_type": "Bearer", "expires_in": 3600,
         "refresh_token": "daypass_rt_x", "scope": "offline_access", "session_expires_in": 43200,
-        "person": "ada@example.com\u{1b}[31m",
+        "person": "ada@exa\u{202e}mple.com\u{1b}[31m",
     })
 }
 

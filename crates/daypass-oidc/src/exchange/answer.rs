@@ -6,13 +6,10 @@ use jiff::fmt::rfc2822;
 use serde::Deserialize;
 
 use super::{ACCESS_TOKEN, ExchangeError};
-use crate::http::Answer;
+use crate::{http::Answer, shown::shown};
 
 /// How far clocks may differ before we say so. Far more than any leeway, far less than what goes unnoticed.
 const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(5);
-
-/// The longest text of a server that is shown.
-const MAX_SHOWN_CHARS: usize = 500;
 
 /// An access token, fresh from the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +18,7 @@ pub struct IssuedToken {
     pub access_token: Secret,
     /// How long it lives from now on. A length, not a time: the clocks need not agree.
     pub expires_in: SignedDuration,
-    /// The identity that was assumed, by name.
+    /// The identity that was assumed, by name, for people to read.
     pub identity: Option<String>,
 }
 
@@ -58,7 +55,7 @@ pub(super) fn issued(answer: &Answer, now: Timestamp) -> Result<IssuedToken, Exc
     Ok(IssuedToken {
         access_token: success.access_token,
         expires_in: SignedDuration::from_secs(i64::from(success.expires_in)),
-        identity: success.identity,
+        identity: success.identity.map(|name| shown(&name)),
     })
 }
 
@@ -80,11 +77,6 @@ pub(crate) fn success(answer: &Answer, now: Timestamp) -> Result<(), ExchangeErr
         description: shown(description),
         clock_ahead: clock_ahead(answer, now),
     })
-}
-
-/// A server's text, safe for a terminal: no control sequences, not endless.
-pub(crate) fn shown(text: &str) -> String {
-    text.chars().take(MAX_SHOWN_CHARS).map(|char| if char.is_control() { ' ' } else { char }).collect()
 }
 
 /// How far the server's clock is ahead of ours, by the `Date` of its answer (RFC 9110 §6.6.1), when it matters.

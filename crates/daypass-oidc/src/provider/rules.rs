@@ -8,6 +8,7 @@ use daypass_core::{
 };
 
 use super::ProviderError;
+use crate::shown::{breaks, is_hidden, visible};
 
 /// How many groups are kept. Azure's limit for a token is 200; nobody is in more than a few hundred.
 const MAX_GROUPS: usize = 500;
@@ -29,10 +30,12 @@ pub(super) struct Email {
 }
 
 impl Email {
-    /// What looks like an address. Nothing with two `@`: readers differ on which domain that is.
+    /// What looks like an address. Nothing with two `@`: readers differ on which domain that is. And nothing that does
+    /// not show, or turns the direction of writing: it would be read as somebody else's. Such an address is refused
+    /// and not mended, because the mended one may be another person's.
     pub(super) fn new(address: &str, verified: bool) -> Option<Self> {
         let (local, domain) = address.split_once('@')?;
-        let good = |char: char| !char.is_control() && !char.is_whitespace() && char != '@';
+        let good = |char: char| !breaks(char) && !is_hidden(char) && !char.is_whitespace() && char != '@';
         let whole = !local.is_empty() && !domain.is_empty() && address.len() <= MAX_EMAIL_BYTES;
         (whole && local.chars().all(good) && domain.chars().all(good))
             .then(|| Self { address: address.to_owned(), verified })
@@ -69,12 +72,7 @@ pub(super) fn let_in(provider: &Provider, email: Option<&Email>) -> Result<Optio
 /// What to call somebody: the first of these with something to show in it. Nothing that does not print, and nothing
 /// that turns the direction of writing: it stands in pages and logs.
 pub(super) fn name<'a>(candidates: impl IntoIterator<Item = Option<&'a str>>) -> Option<String> {
-    let turns =
-        |char: char| matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let clean = |text: &str| {
-        let kept = text.chars().filter(|char| !turns(*char)).map(|char| if char.is_control() { ' ' } else { char });
-        kept.collect::<String>().trim().chars().take(MAX_NAME_CHARS).collect::<String>()
-    };
+    let clean = |text: &str| visible(text).collect::<String>().trim().chars().take(MAX_NAME_CHARS).collect::<String>();
     candidates.into_iter().flatten().map(clean).find(|name| !name.is_empty())
 }
 
@@ -107,6 +105,15 @@ mod tests {
         for address in ["", "ada", "@example.com", "ada@", "a@b@example.com", "a b@example.com", "a@exa\nmple.com"] {
             assert_eq!(Email::new(address, true), None, "{address}");
         }
+        // Nor is anything in it that only a machine sees: it would be shown as somebody else's.
+        for char in
+            "\u{200b}\u{200d}\u{200e}\u{202a}\u{202e}\u{2060}\u{2064}\u{2066}\u{2069}\u{feff}\u{ad}\u{2028}".chars()
+        {
+            for address in [format!("a{char}b@example.com"), format!("ab@exa{char}mple.com")] {
+                assert_eq!(Email::new(&address, true), None, "{}", address.escape_unicode());
+            }
+        }
+        assert!(Email::new("\u{e5}sa@ex\u{e4}mple.com", true).is_some());
         let email = Email::new("Ada@Example.COM", true).unwrap();
         assert!(email.is_in("example.com"));
         for other in ["ample.com", "evil-example.com", "example.com.evil.example", "com", ""] {
@@ -118,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_name_is_the_first_with_something_to_show() {
-        assert_eq!(name([None, Some(" \u{202e}\n"), Some("Ada\u{7}L\u{202e}")]).as_deref(), Some("Ada L"));
+        assert_eq!(name([None, Some(" \u{202e}\u{200b}\n"), Some("Ada\u{7}L\u{202e}")]).as_deref(), Some("Ada L"));
         assert_eq!(name([Some("x".repeat(500).as_str())]).map(|name| name.len()), Some(MAX_NAME_CHARS));
         assert_eq!(name([None, Some("")]), None);
     }

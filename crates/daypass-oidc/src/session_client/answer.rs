@@ -7,11 +7,9 @@ use serde::Deserialize;
 
 use super::SessionError;
 use crate::{
-    exchange::{
-        ExchangeError,
-        answer::{shown, success},
-    },
+    exchange::{ExchangeError, answer::success},
     http::Answer,
+    shown::shown,
 };
 
 /// What a sign-in or a refresh brings. Every length is counted from now on: the clocks need not agree.

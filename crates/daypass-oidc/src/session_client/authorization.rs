@@ -6,7 +6,7 @@ use daypass_core::{digest::Sha256, public_url::PublicUrl, secret::Secret};
 use url::{Url, form_urlencoded};
 
 use super::{SessionEndpoints, SessionError};
-use crate::exchange::{CLIENT_ID, answer::shown};
+use crate::{exchange::CLIENT_ID, shown::shown};
 
 /// One sign-in that was begun, with its secrets. Good for one answer.
 #[derive(Debug)]

@@ -7,11 +7,9 @@ use url::Url;
 
 use super::{SessionError, answer::server_time};
 use crate::{
-    exchange::{
-        ExchangeError, MAX_ANSWER_BYTES,
-        answer::{shown, success},
-    },
+    exchange::{ExchangeError, MAX_ANSWER_BYTES, answer::success},
     http::{HttpClient, read_bounded},
+    shown::shown,
 };
 
 const PATH: &str = "/api/v1/session";

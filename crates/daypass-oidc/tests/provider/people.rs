@@ -37,6 +37,9 @@ async fn a_name_is_found_where_there_is_one() {
         (json!({ "name": null, "preferred_username": null }), "ada@example.com"),
         (json!({ "name": ["Ada"], "email_verified": false }), "00u1"),
         (json!({ "name": "Ada\u{202e}\u{1b}[31m" }), "Ada [31m"),
+        (json!({ "name": "A\u{200b}d\u{feff}a" }), "Ada"),
+        // An address that reads as somebody else's is none.
+        (json!({ "name": null, "preferred_username": null, "email": "a\u{202e}b@example.com" }), "00u1"),
     ] {
         assert_eq!(world.person(ada_with(claims), json!({})).await.unwrap().name, name);
     }
