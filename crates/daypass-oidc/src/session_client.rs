@@ -9,6 +9,8 @@ mod device;
 mod error;
 mod report;
 
+use std::time::Duration;
+
 use daypass_core::{clock::Clock, public_url::PublicUrl, secret::Secret};
 use url::Url;
 
@@ -24,6 +26,10 @@ pub use authorization::{Authorization, Redirect};
 pub use device::{DeviceAuthorization, Poll, authorize_device, poll};
 pub use error::SessionError;
 pub use report::{IndexRights, SessionPerson, SessionReport, report};
+
+/// How long to wait before a lost answer is asked for again: long enough for a server to notice that the connection has
+/// broken and to leave the request, or to come back from a restart.
+const AFTER_A_BREAK: Duration = Duration::from_millis(300);
 
 /// Where a server takes the requests of a sign-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,9 +97,15 @@ pub async fn exchange_code(
 
 /// Exchanges a refresh token for the next one and an access token (RFC 6749 §6).
 ///
-/// An answer that is lost on its way is asked for again, once, with the same refresh token: the server forgives that as
-/// long as nothing of the lost answer was used. After an error other than [`SessionError::Ended`] the caller keeps the
-/// refresh token, for the same reason.
+/// An answer that is lost because the connection broke is asked for again, once and a moment later, with the same
+/// refresh token: the server forgives that as long as nothing of the lost answer was used.
+///
+/// After a *time-out* it is not. Then the first request may still be on its way, in the queue of a proxy or of a
+/// database, and be acted upon after the second: what that brought is withdrawn, or, once it was used, the session ends
+/// as replayed. A server that is that slow is not helped by a second request either, and whoever waits has what is left
+/// of the credential. A broken connection is another matter: whoever broke it has done with the request.
+///
+/// After an error other than [`SessionError::Ended`] the caller keeps the refresh token, for the same reason.
 pub async fn refresh(
     http: &HttpClient,
     clock: &dyn Clock,
@@ -102,7 +114,10 @@ pub async fn refresh(
 ) -> Result<Tokens, SessionError> {
     let form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose()), ("client_id", CLIENT_ID)];
     let answer = match post(http, &endpoints.token, &form).await {
-        Err(HttpError::TimedOut { .. } | HttpError::BrokeOff { .. }) => post(http, &endpoints.token, &form).await,
+        Err(HttpError::BrokeOff { .. }) => {
+            tokio::time::sleep(AFTER_A_BREAK).await;
+            post(http, &endpoints.token, &form).await
+        }
         outcome => outcome,
     };
     answer::tokens(&answer.map_err(ExchangeError::Http)?, clock.now())

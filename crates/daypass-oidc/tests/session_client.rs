@@ -19,7 +19,7 @@ use daypass_core::{
 };
 use daypass_oidc::{
     exchange::ExchangeError,
-    http::{HttpClient, HttpOptions, Reach},
+    http::{HttpClient, HttpError, HttpOptions, Reach},
     session_client::{
         Authorization, Poll, Redirect, SessionEndpoints, SessionError, Tokens, authorize_device, discover, end,
         exchange_code, poll, refresh, report,
@@ -332,6 +332,31 @@ async fn a_lost_answer_is_asked_for_again_with_the_same_refresh_token() {
     let seen = seen.lock().unwrap();
     assert_eq!(seen.len(), 2);
     assert!(seen.iter().all(|request| request.contains("refresh_token=daypass_rt_old")));
+}
+
+#[tokio::test]
+async fn after_a_time_out_the_first_request_may_come_second_so_there_is_no_other() {
+    // Takes the requests, and thinks.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    let taken = Arc::clone(&kept);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            taken.lock().unwrap().push(stream);
+        }
+    });
+    let endpoints = SessionEndpoints {
+        server: url.parse().unwrap(),
+        authorization: None,
+        device_authorization: None,
+        token: format!("{url}/oauth/token").parse().unwrap(),
+        revocation: None,
+    };
+    let error = refresh(&http(), &clock(), &endpoints, &Secret::new("daypass_rt_old")).await.unwrap_err();
+    let timed_out = matches!(error, SessionError::Server(ExchangeError::Http(HttpError::TimedOut { .. })));
+    assert!(timed_out, "{error}");
+    assert_eq!(kept.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
