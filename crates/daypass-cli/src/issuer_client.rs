@@ -138,7 +138,8 @@ struct Problem {
 }
 
 fn refused(server: &PublicUrl, status: StatusCode, body: &[u8]) -> Failure {
-    let kind = if status.is_client_error() { Status::Refused } else { Status::Unreachable };
+    let said_no = status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS;
+    let kind = if said_no { Status::Refused } else { Status::Unreachable };
     let detail = serde_json::from_slice(body).ok().map(|Problem { detail }| detail);
     let detail = shown(&detail.unwrap_or_default());
     let said = if detail.is_empty() { format!("status {}", status.as_u16()) } else { detail };

@@ -84,7 +84,7 @@ pub(crate) async fn document<T: DeserializeOwned>(
     let not_daypass = || ExchangeError::NotDaypass { server: server.clone() };
     let url = Url::parse(&server.join(path)).map_err(|_| not_daypass())?;
     let answer = http.get_bounded(&url, MAX_ANSWER_BYTES).await.map_err(ExchangeError::Http)?;
-    if answer.status.is_server_error() {
+    if answer.is_try_later() {
         return Err(ExchangeError::unavailable(&answer));
     }
     if !answer.status.is_success() {

@@ -107,6 +107,14 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+impl Answer {
+    /// Whether it says nothing but that there is no answer now: the server is in trouble, or is asked too often (RFC 6585
+    /// §4).
+    pub fn is_try_later(&self) -> bool {
+        self.status.is_server_error() || self.status == StatusCode::TOO_MANY_REQUESTS
+    }
+}
+
 /// Why there is no answer. Never holds a body or a query.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {

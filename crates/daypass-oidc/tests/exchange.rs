@@ -185,6 +185,15 @@ async fn refusals_keep_the_servers_words_without_control_characters() {
     }
     fake.answers(503, &"", None);
     assert!(matches!(fake.exchange().await, Err(ExchangeError::Unavailable { status: 503, .. })));
+    let busy = Router::new().fallback(|| async { StatusCode::TOO_MANY_REQUESTS });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move { axum::serve(listener, busy).await });
+    let error = discover(&http(), &server).await.unwrap_err();
+    assert!(matches!(error, ExchangeError::Unavailable { status: 429, .. }), "{error}");
+    fake.answers(429, &"", None);
+    let error = fake.exchange().await.unwrap_err();
+    assert_eq!(error.to_string(), "the server is asked too often (status 429)");
     fake.answers(400, &"<html>", None);
     assert!(matches!(fake.exchange().await, Err(ExchangeError::Malformed(_))));
 }

@@ -63,7 +63,7 @@ pub(crate) fn success(answer: &Answer, now: Timestamp) -> Result<(), ExchangeErr
     if answer.status == StatusCode::OK {
         return Ok(());
     }
-    if answer.status.is_server_error() || answer.status == StatusCode::TOO_MANY_REQUESTS {
+    if answer.is_try_later() {
         return Err(ExchangeError::unavailable(answer));
     }
     let failure: Failure = serde_json::from_slice(&answer.body)

@@ -45,7 +45,7 @@ pub enum ExchangeError {
         clock_ahead: Option<SignedDuration>,
     },
     /// The server cannot answer now.
-    #[error("the server cannot answer now (status {status})")]
+    #[error("the server {} (status {status})", if *status == 429 { "is asked too often" } else { "cannot answer now" })]
     Unavailable {
         /// The HTTP status.
         status: u16,
@@ -80,6 +80,7 @@ impl ExchangeError {
             Self::NotDaypass { .. } | Self::OtherServer { .. } => {
                 Some("check the URL; behind a reverse proxy, the server's `public_url` must be the URL used".to_owned())
             }
+            Self::Unavailable { retry_after: Some(1), .. } => Some("try again in a second".to_owned()),
             Self::Unavailable { retry_after: Some(seconds), .. } => Some(format!("try again in {seconds} seconds")),
             Self::Unavailable { retry_after: None, .. } => Some("try again in a few seconds".to_owned()),
             Self::Refused { .. } | Self::NoRevocation { .. } | Self::Malformed(_) | Self::Http(_) => None,

@@ -39,6 +39,8 @@ pub(crate) struct Manners {
     pub(crate) denied: bool,
     /// Whether it answers 503.
     pub(crate) away: bool,
+    /// Whether it answers a refresh with 429 and the seconds to wait.
+    pub(crate) too_often: Option<u32>,
     /// The life of a session, in seconds.
     pub(crate) session_life: u64,
 }
@@ -83,6 +85,7 @@ impl Default for Manners {
             iss: None,
             denied: false,
             away: false,
+            too_often: None,
             session_life: 43_200,
         }
     }
@@ -203,6 +206,11 @@ pub(super) async fn token(shared: Shared, form: Fields) -> Response {
         seen.requests += 1;
         if seen.people.manners.away {
             return StatusCode::SERVICE_UNAVAILABLE.into_response();
+        }
+        if let Some(seconds) = seen.people.manners.too_often {
+            let body = json!({"error": "slow_down", "error_description": "this session is refreshed too often"});
+            let headers = [(header::RETRY_AFTER, seconds.to_string())];
+            return (StatusCode::TOO_MANY_REQUESTS, headers, Json(body)).into_response();
         }
         let expires_in = seen.behaviour.expires_in;
         let people = &mut seen.people;

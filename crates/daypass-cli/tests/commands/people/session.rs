@@ -78,6 +78,34 @@ fn a_lost_answer_costs_nothing() {
 }
 
 #[test]
+fn a_server_that_is_asked_too_often_is_asked_again_later() {
+    let issuer = FakeIssuer::start();
+    let (person, browser) = signed_in(&issuer);
+    issuer.treat_people(|manners| manners.too_often = Some(17));
+    // What is in the cache does for as long as it lasts.
+    person.age_entry(3000, 3600);
+    let done = person.run(["token"]);
+    assert_eq!(String::from_utf8(done.stdout).unwrap().trim(), access_token_of_session(1));
+    let words = person.told_text(std::str::from_utf8(&done.stderr).unwrap());
+    assert_snapshot!(words, @"warning: http://[SERVER]: the server is asked too often (status 429); what is in the cache is good for 9 minutes more");
+    // Then it is told, and nobody is asked to sign in.
+    person.age_entry(3600, 3600);
+    let done = terminal::run(&person, "install", &["token"]).end();
+    assert_eq!((done.status.code(), done.stdout.as_str()), (Some(5), ""));
+    assert_snapshot!(person.told_text(&done.stderr), @r"
+    error: http://[SERVER]: the server is asked too often (status 429)
+
+    hint: try again in 17 seconds
+    ");
+    assert_eq!(status(&person, &[])["state"], "renewable");
+    // The session is there all the same.
+    assert_eq!(session(&person)["refresh_token"], refresh_token(1));
+    issuer.treat_people(|manners| manners.too_often = None);
+    assert_eq!(token(&person), access_token_of_session(2));
+    assert_eq!((browser.tabs().len(), issuer.sessions()), (1, 1));
+}
+
+#[test]
 fn when_the_day_is_over_the_browser_opens_again() {
     let issuer = FakeIssuer::start();
     let (person, browser) = signed_in(&issuer);
