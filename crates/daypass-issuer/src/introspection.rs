@@ -13,7 +13,7 @@ use daypass_store::SeenPerson;
 use serde_json::{Value, json};
 
 use crate::{
-    body,
+    bearer, body,
     caller::Caller,
     client_auth,
     error::NO_STORE,
@@ -58,6 +58,8 @@ async fn access_token(parts: &Parts, raw: &str) -> Result<Option<Value>, daypass
     if parts.store.is_revoked(&claims).await? {
         return Ok(None);
     }
+    // It was shown to the resource server that asks.
+    bearer::note_use(parts, &claims);
     Ok(Some(json!({
         "active": true,
         "token_type": "Bearer",

@@ -17,6 +17,7 @@ mod pages;
 mod passkeys;
 mod people;
 mod refresh;
+mod refresh_bounds;
 mod revoke;
 mod secrets;
 mod session_api;
