@@ -5,6 +5,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use daypass_core::{Timestamp, audit::AuditEvent, names::AccountName, person::PersonId, role::Role, secret::Secret};
+use sqlx::AnyConnection;
 
 use crate::{
     audit::Entry,
@@ -59,6 +60,30 @@ pub struct Account {
     pub created_at: Timestamp,
     /// Whether the person is shut out.
     pub disabled: bool,
+}
+
+/// A role as it was read, for what is made from it to be written only while the account still has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleAsRead {
+    /// The account.
+    pub account: AccountName,
+    /// The role it had.
+    pub role: Role,
+}
+
+/// Whether the account still has the role that something was made from; without one there is nothing to ask. Within the
+/// transaction of a change the answer stays true until that is written.
+pub(crate) async fn role_still_holds(
+    connection: &mut AnyConnection,
+    read: Option<&RoleAsRead>,
+) -> Result<bool, sqlx::Error> {
+    let Some(RoleAsRead { account, role }) = read else { return Ok(true) };
+    let row = sqlx::query("SELECT name FROM account WHERE name = $1 AND role = $2")
+        .bind(account.as_str())
+        .bind(role.as_str())
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.is_some())
 }
 
 macro_rules! select_accounts {

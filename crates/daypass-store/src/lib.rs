@@ -58,7 +58,7 @@ mod sweep;
 mod worth;
 mod writer;
 
-pub use account::{Account, NewAccount};
+pub use account::{Account, NewAccount, RoleAsRead};
 pub use audit::{AuditQuery, AuditRow};
 pub use code::{NewCode, StoredCode};
 pub use device::{AddDevice, DeviceDecision, DeviceState, NewDevice, StoredDevice};

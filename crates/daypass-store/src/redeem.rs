@@ -12,6 +12,7 @@ use daypass_core::{
 use sqlx::{AnyConnection, Row};
 
 use crate::{
+    account::{self, RoleAsRead},
     audit::Entry,
     change::{Change, Done, Work},
     error::StoreError,
@@ -36,6 +37,8 @@ pub struct NewSession {
     pub refresh_token: Sha256,
     /// The `jti` of its first access token, whose `iat` must not be after `created_at`.
     pub access_token_id: String,
+    /// The role of the person's built-in account that its grants were made from.
+    pub role: Option<RoleAsRead>,
     /// When that access token ends.
     pub access_token_expires_at: Timestamp,
     /// Now.
@@ -60,6 +63,9 @@ pub enum Redeemed {
     /// It is unknown, expired or not approved; was made for another client or person; or its person may not come in
     /// any more. No session begins, nothing is written.
     Gone,
+    /// The person's account got another role since the access token's grants were made. No session begins, nothing is
+    /// written: it can be redeemed once more.
+    RoleChanged,
 }
 
 impl Store {
@@ -124,6 +130,9 @@ impl Change for RedeemCode {
         if !live || !fits || !person::may_come_in(work.connection, new.person).await? {
             return Ok((Redeemed::Gone, None));
         }
+        if !account::role_still_holds(work.connection, new.role.as_ref()).await? {
+            return Ok((Redeemed::RoleChanged, None));
+        }
         sqlx::query("UPDATE authorization_code SET redeemed_by = $1 WHERE digest = $2")
             .bind(new.id.to_string())
             .bind(code)
@@ -155,6 +164,9 @@ impl Change for RedeemDevice {
         }
         if state.is_none() || !person::may_come_in(work.connection, new.person).await? {
             return Ok((Redeemed::Gone, None));
+        }
+        if !account::role_still_holds(work.connection, new.role.as_ref()).await? {
+            return Ok((Redeemed::RoleChanged, None));
         }
         let redeemed = sqlx::query(
             "UPDATE device_authorization SET state = 'redeemed' WHERE digest = $1 AND state = 'approved' \

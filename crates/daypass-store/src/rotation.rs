@@ -13,6 +13,7 @@ use daypass_core::{
 };
 
 use crate::{
+    account::{self, RoleAsRead},
     audit::Entry,
     change::{Change, Done, Work},
     error::StoreError,
@@ -31,6 +32,8 @@ pub struct Rotation {
     pub next: Sha256,
     /// The `jti` of the access token that goes with it, whose `iat` must not be after `now`.
     pub access_token_id: String,
+    /// The role of the person's built-in account that its grants were made from.
+    pub role: Option<RoleAsRead>,
     /// When that access token ends.
     pub access_token_expires_at: Timestamp,
     /// Now.
@@ -61,6 +64,8 @@ pub enum Rotated {
     Reissued,
     /// The presented one was spent: the session is ended, and its access tokens are revoked.
     Replayed,
+    /// The person's account got another role since the access token's grants were made. Nothing was changed.
+    RoleChanged,
     /// The session has ended, expired or fallen idle, or its person is shut out. Nothing was changed.
     Ended,
     /// No such refresh token, or of a session that is forgotten. Nothing was changed.
@@ -148,7 +153,13 @@ impl Change for Rotate {
         }
         // A count that is none is one too many.
         let reissues = u32::try_from(found.reissues).unwrap_or(u32::MAX);
-        match on_refresh(found.presented(), found.access_token_used, reissues) {
+        let refresh = on_refresh(found.presented(), found.access_token_used, reissues);
+        if refresh != Refresh::Replayed
+            && !account::role_still_holds(work.connection, self.rotation.role.as_ref()).await?
+        {
+            return Ok((Rotated::RoleChanged, None));
+        }
+        match refresh {
             Refresh::Rotate => {
                 self.put_in_force(work, &found, found.current, 0).await?;
                 Ok((Rotated::Refreshed, Some(Arc::clone(&self.refreshed))))

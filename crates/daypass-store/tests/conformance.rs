@@ -128,6 +128,7 @@ promises! {
     accounts::a_new_credential_takes_the_place_of_all_before_and_ends_the_sessions,
     accounts::what_the_old_credential_proved_and_nobody_came_for_is_withdrawn,
     accounts::another_role_cuts_off_access_tokens_and_keeps_sessions,
+    accounts::what_was_made_from_a_role_is_not_written_once_the_account_has_another,
     accounts::a_passkey_that_counts_backwards_is_noticed,
     worth::an_access_token_is_revoked_by_itself_with_its_session_or_with_its_person,
     worth::only_the_last_refresh_token_is_in_force,

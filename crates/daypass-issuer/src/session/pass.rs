@@ -11,7 +11,7 @@ use daypass_core::{
     policy::Rights,
     secret::Secret,
 };
-use daypass_store::{NewSession, PersonRecord, Redeemed, SeenPerson};
+use daypass_store::{NewSession, PersonRecord, Redeemed, RoleAsRead, SeenPerson};
 use uuid::Uuid;
 
 use super::rights;
@@ -33,6 +33,8 @@ pub(crate) struct Pass {
     /// When the session ends, whatever happens.
     pub(crate) session_expires_at: Timestamp,
     pub(crate) person: String,
+    /// The role of the person's built-in account that it was made from.
+    role: Option<RoleAsRead>,
     pub(crate) now: Timestamp,
 }
 
@@ -47,25 +49,38 @@ pub(crate) struct Holding<'a> {
 }
 
 /// Makes the pass of a person who may still come in, after looking at their rights again.
+///
+/// Their role may change meanwhile. Whoever changes it cuts off what was signed in that second or before (`iat` and all
+/// that the person's sessions got so far). So the clock is looked at first and the role is read after it: no access
+/// token says that it was signed later than its role was read. But the other one's clock may differ, or have been looked
+/// at long before the change is written. So the store compares the role once more in the transaction that records the
+/// pass ([`RoleAsRead`]): either the change comes first, and this pass is never handed out, or the pass comes first, and
+/// is cut off.
 pub(crate) async fn make(parts: &Parts, holding: &Holding<'_>) -> Result<Pass, Refusal> {
-    let person = holding.person;
+    let (now, person) = (parts.clock.now(), holding.person);
     let refused = |code, text: String| about(Refusal::new(OAuthError::invalid_grant(text, code), code), holding);
     if person.disabled {
         let text = "access to this server was taken away from this person; ask whoever runs it".to_owned();
         return Err(refused("person_disabled", text));
     }
     let SeenPerson { provider, issuer, subject, .. } = &person.person;
-    let rights = rights::of(parts, provider, issuer, subject, holding.groups).await;
-    let rights = rights.map_err(|error| not_now(&error))?;
+    let role = rights::role(parts, provider, subject).await.map_err(|error| not_now(&error))?;
+    let has = role.as_ref().map(|read| read.role);
+    let rights = rights::with_role(parts, provider, issuer, subject, holding.groups, has);
     if rights.grants.is_empty() {
         let text = format!("{} has no role on this server any more; ask whoever runs it", shown(person));
         return Err(refused("no_access", text));
     }
-    sign(parts, holding, rights)
+    sign(parts, holding, rights, role, now)
 }
 
-fn sign(parts: &Parts, holding: &Holding<'_>, rights: Rights) -> Result<Pass, Refusal> {
-    let now = parts.clock.now();
+fn sign(
+    parts: &Parts,
+    holding: &Holding<'_>,
+    rights: Rights,
+    role: Option<RoleAsRead>,
+    now: Timestamp,
+) -> Result<Pass, Refusal> {
     // Unused, the session ends with its idle time: the access token must not be good for longer.
     let left = holding.session_expires_at.min(idle_until(parts, now)).as_second() - now.as_second();
     if left < 1 {
@@ -101,6 +116,7 @@ fn sign(parts: &Parts, holding: &Holding<'_>, rights: Rights) -> Result<Pass, Re
         expires_in,
         session_expires_at: holding.session_expires_at,
         person: shown(person).to_owned(),
+        role,
         now,
     })
 }
@@ -116,6 +132,11 @@ impl Pass {
         event
     }
 
+    /// The role that must still hold when it is recorded.
+    pub(crate) fn role(&self) -> Option<RoleAsRead> {
+        self.role.clone()
+    }
+
     /// The session that begins with it.
     pub(crate) fn new_session(&self, parts: &Parts, caller: &Caller, holding: &Holding<'_>) -> NewSession {
         NewSession {
@@ -126,6 +147,7 @@ impl Pass {
             groups: holding.groups.to_vec(),
             refresh_token: Sha256::of(self.refresh_token.expose()),
             access_token_id: self.access_token_id.clone(),
+            role: self.role(),
             access_token_expires_at: self.access_token_expires_at,
             created_at: self.now,
             idle_until: idle_until(parts, self.now),
@@ -178,6 +200,11 @@ pub(crate) fn not_now(error: &dyn std::error::Error) -> Refusal {
     Refusal::new(OAuthError::unavailable(), "not_recorded")
 }
 
+/// The person's role was changed while the pass was made: nothing is written, nothing is spent.
+pub(crate) fn role_changed(holding: &Holding<'_>) -> Refusal {
+    about(Refusal::new(OAuthError::unavailable(), "role_changed"), holding)
+}
+
 /// Hands the pass out if the session was opened with it.
 pub(crate) fn redeemed(outcome: Redeemed, pass: Pass, holding: &Holding<'_>, replayed: &str) -> Result<Pass, Refusal> {
     match outcome {
@@ -186,6 +213,7 @@ pub(crate) fn redeemed(outcome: Redeemed, pass: Pass, holding: &Holding<'_>, rep
             let refusal = Refusal::new(OAuthError::invalid_grant(replayed, "replayed"), "replayed");
             Err(Refusal { recorded: true, ..about(refusal, holding) })
         }
+        Redeemed::RoleChanged => Err(before_any_session(role_changed(holding))),
         Redeemed::Gone => {
             let refusal = Refusal::new(OAuthError::invalid_grant("it is over; sign in again", "expired"), "expired");
             Err(before_any_session(about(refusal, holding)))

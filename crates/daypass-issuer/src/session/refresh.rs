@@ -72,6 +72,7 @@ pub(crate) async fn refresh(parts: &Parts, caller: &Caller, headers: &HeaderMap,
                         ended for everybody; sign in again";
             Err(Refusal { recorded: true, ..refuse(text, "replayed") })
         }
+        Rotated::RoleChanged => Err(pass::role_changed(&holding)),
         Rotated::Ended | Rotated::Unknown => Err(refuse("the session was ended; sign in again", "session_ended")),
     }
 }
@@ -96,6 +97,7 @@ fn rotation(parts: &Parts, presented: Sha256, pass: &Pass) -> Rotation {
         presented,
         next: Sha256::of(pass.refresh_token.expose()),
         access_token_id: pass.access_token_id.clone(),
+        role: pass.role(),
         access_token_expires_at: pass.access_token_expires_at,
         now: pass.now,
         idle_until: pass::idle_until(parts, pass.now),

@@ -5,8 +5,9 @@ use daypass_core::{
     names::{AccountName, ProviderName},
     person::{LOCAL_PROVIDER, ProvenPerson},
     policy::{Membership, Rights},
+    role::Role,
 };
-use daypass_store::StoreError;
+use daypass_store::{RoleAsRead, StoreError};
 
 use crate::issuer::Parts;
 
@@ -18,20 +19,41 @@ pub(crate) async fn of(
     subject: &str,
     groups: &[String],
 ) -> Result<Rights, StoreError> {
-    let role = match subject.parse::<AccountName>() {
-        Ok(account) if provider.as_str() == LOCAL_PROVIDER => {
-            parts.store.account(&account).await?.map(|account| account.role)
-        }
-        _ => None,
-    };
+    let role = role(parts, provider, subject).await?;
+    Ok(with_role(parts, provider, issuer, subject, groups, role.map(|read| read.role)))
+}
+
+/// The role of the built-in account that a person is, if they are one.
+pub(crate) async fn role(
+    parts: &Parts,
+    provider: &ProviderName,
+    subject: &str,
+) -> Result<Option<RoleAsRead>, StoreError> {
+    let Ok(name) = subject.parse::<AccountName>() else { return Ok(None) };
+    if provider.as_str() != LOCAL_PROVIDER {
+        return Ok(None);
+    }
+    let account = parts.store.account(&name).await?;
+    Ok(account.map(|account| RoleAsRead { account: name, role: account.role }))
+}
+
+/// As [`of`], with the `role` of their built-in account.
+pub(crate) fn with_role(
+    parts: &Parts,
+    provider: &ProviderName,
+    issuer: &str,
+    subject: &str,
+    groups: &[String],
+    role: Option<Role>,
+) -> Rights {
     let policy = &parts.trust.in_force().policy;
     // A provider that was taken out of the policy vouches for nobody any more, and one that has become another vouches
     // for its own people only: `1001` is somebody else there.
     let vouches = policy.provider(provider).is_some_and(|known| *known.url == *issuer);
     if provider.as_str() != LOCAL_PROVIDER && !vouches {
-        return Ok(Rights::default());
+        return Rights::default();
     }
-    Ok(policy.rights_of(&Membership { provider, subject, groups, role }))
+    policy.rights_of(&Membership { provider, subject, groups, role })
 }
 
 /// Whether the account of `person` got the credential it has in a later second than `began` (since the epoch), in which

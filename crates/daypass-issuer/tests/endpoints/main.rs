@@ -18,6 +18,7 @@ mod passkeys;
 mod people;
 mod refresh;
 mod refresh_bounds;
+mod refresh_role;
 mod revoke;
 mod secrets;
 mod session_api;

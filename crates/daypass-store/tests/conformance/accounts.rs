@@ -2,12 +2,15 @@
 
 use daypass_core::{digest::Sha256, names::AccountName, person::PersonId, role::Role, secret::Secret};
 use daypass_store::{
-    Account, Credential, DeviceState, Invite, NewAccount, NewInvite, Redeemed, Revoked, Rotated, SeenPerson, Store,
-    StoredPasskey,
+    Account, Credential, DeviceState, Invite, NewAccount, NewInvite, NewSession, Redeemed, Revoked, RoleAsRead,
+    Rotated, Rotation, SeenPerson, Store, StoredPasskey,
 };
 
 use crate::{
-    guests::{let_device_in, let_in, log, minutes, new_code, new_session, revocations, rotate, seen},
+    guests::{
+        let_device_in, let_in, log, minutes, new_code, new_session, revocations, rotate, rotation, rotation_events,
+        seen,
+    },
     home::{Home, event, noon, refusal},
 };
 
@@ -217,6 +220,42 @@ pub(crate) async fn another_role_cuts_off_access_tokens_and_keeps_sessions(home:
     assert_eq!(revoked, [Revoked::Person { id: person("ada").id, issued_before: now }]);
     assert_eq!(rotate(&store, "rt-1", "rt-2", minutes(6)).await, Rotated::Refreshed);
     assert_eq!(log(&store).await, ["made", "in", "role", "refreshed rt-2"]);
+}
+
+pub(crate) async fn what_was_made_from_a_role_is_not_written_once_the_account_has_another(home: &Home) {
+    let store = home.open().await;
+    store.add_account(new_account("ada"), new_invite("i", "ada"), event("made")).await.unwrap();
+    let_in(&store, "rt-1", "ada").await;
+    let_device_in(&store, "device", "ada").await;
+    store.add_code(new_code("code", "ada")).await.unwrap();
+    let read = |role| Some(RoleAsRead { account: name("ada"), role });
+    let rotate = async |presented: &str, next: &str, role| {
+        let rotation = Rotation { role: read(role), ..rotation(presented, next, minutes(1)) };
+        store.rotate(rotation, rotation_events(next)).await.unwrap()
+    };
+    let redeem_code = async |role| {
+        let session = NewSession { role: read(role), ..new_session("rt-a", "ada") };
+        store.redeem_code(&Sha256::of("code"), session, event("opened"), refusal("replayed")).await.unwrap()
+    };
+    let redeem_device = async |role| {
+        let session = NewSession { role: read(role), ..new_session("rt-b", "ada") };
+        store.redeem_device(&Sha256::of("device"), session, noon(), event("opened")).await.unwrap()
+    };
+    assert_eq!(rotate("rt-1", "rt-2", Role::Reader).await, Rotated::Refreshed);
+    // Whoever changes a role may have looked at the clock long before it is written.
+    assert!(store.set_account_role(&name("ada"), Role::Publisher, noon(), event("role")).await.unwrap());
+    let before = log(&store).await;
+    for presented in ["rt-2", "rt-1"] {
+        assert_eq!(rotate(presented, "stale", Role::Reader).await, Rotated::RoleChanged, "{presented}");
+    }
+    assert_eq!(redeem_code(Role::Reader).await, Redeemed::RoleChanged);
+    assert_eq!(redeem_device(Role::Reader).await, Redeemed::RoleChanged);
+    assert_eq!(log(&store).await, before);
+    assert_eq!(store.session_by_refresh(&Sha256::of("stale")).await.unwrap(), None);
+    assert_eq!(rotate("rt-2", "rt-3", Role::Publisher).await, Rotated::Refreshed);
+    assert_eq!(redeem_code(Role::Publisher).await, Redeemed::Opened);
+    assert_eq!(redeem_device(Role::Publisher).await, Redeemed::Opened);
+    assert_eq!(rotate("rt-1", "thief", Role::Reader).await, Rotated::Replayed, "a replay is one, whatever else");
 }
 
 pub(crate) async fn a_passkey_that_counts_backwards_is_noticed(home: &Home) {
