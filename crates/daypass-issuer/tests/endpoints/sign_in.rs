@@ -132,8 +132,11 @@ async fn a_callback_needs_the_cookies_of_the_browser_that_asked_and_its_state() 
     ada.get(&foreign).await.is_page(400, LOST);
     // Even who plants the cookie of the attempt has not the cookie of the browser.
     let (name, cookie) = mallory.cookies.iter().find(|(name, _)| name.contains("at-provider")).unwrap();
+    let own = ada.cookies.clone();
     ada.cookies.insert(name.clone(), cookie.clone());
     ada.get(&foreign).await.is_page(400, LOST);
+    // It may have had the name of her own.
+    ada.cookies = own;
 
     let state = query(&format!("{URL}{callback}"))["state"].clone();
     for wrong in ["x", &format!("{state}x"), &state[1..], ""] {
