@@ -1,9 +1,10 @@
 //! The place where the browser comes back to: one path on a port of 127.0.0.1, open while somebody signs in.
 //!
 //! Every program on this machine and every page in any browser can knock here. Whoever does not bring this sign-in's
-//! `state` is turned away politely, within bounds of size, time and number, and the wait goes on.
+//! `state` is turned away politely, within bounds of size and time, and the wait goes on.
 //!
-//! What is *not* here: judging the answer (`Authorization::read`), and what the browser is told in the end.
+//! What is *not* here: judging the answer (`Authorization::read`), what the browser is told in the end, and how many
+//! are heard at once (`loopback/visits.rs`).
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -11,12 +12,15 @@ use daypass_oidc::session_client::{Authorization, Redirect};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    task::JoinSet,
     time::timeout,
 };
 
 use super::page;
 use crate::failure::Failure;
+
+mod visits;
+
+use visits::{Visits, Voice};
 
 /// The head of a request. A browser sends the cookies of everything that ever ran on 127.0.0.1.
 const LONGEST_HEAD: usize = 64 * 1024;
@@ -24,8 +28,8 @@ const LONGEST_HEAD: usize = 64 * 1024;
 /// How long a visitor may take to say what it wants, or to hear the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How many visitors are heard at once. The others wait in the kernel's queue.
-const MOST_VISITORS: usize = 32;
+/// How long a visitor may take to say the first word. A browser on this machine has it ready when it knocks.
+const SILENCE: Duration = Duration::from_millis(500);
 
 /// The listening port.
 #[derive(Debug)]
@@ -54,24 +58,27 @@ impl Loopback {
 
     /// Waits for the one answer to `authorization`. After it, nobody is let in any more.
     pub(super) async fn wait(self, authorization: &Authorization) -> Result<(Redirect, Visitor), Failure> {
-        let mut visits = JoinSet::new();
+        let mut visits = Visits::default();
         loop {
-            let full = visits.len() >= MOST_VISITORS;
             tokio::select! {
-                accepted = self.listener.accept(), if !full => match accepted {
-                    Ok((stream, _)) => { visits.spawn(timeout(PATIENCE, hear(stream, self.authority.clone()))); }
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, _)) => {
+                        let authority = self.authority.clone();
+                        visits.begin(|voice| timeout(PATIENCE, hear(stream, authority, voice)));
+                        // What has already been said is heard before the next one is let in, who might take its place.
+                        tokio::task::yield_now().await;
+                    }
                     // The visitor has gone again, or there are no more file descriptors for a moment.
                     Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
                 },
-                Some(heard) = visits.join_next() => {
-                    let Ok(Ok(Some((query, visitor)))) = heard else { continue };
+                Some(heard) = visits.next() => {
+                    let Ok(Some((query, visitor))) = heard else { continue };
                     match authorization.read(&query) {
-                        Redirect::NotOurs => {
-                            visits.spawn(timeout(PATIENCE, async move {
-                                visitor.answer(&page::not_this_sign_in()).await;
-                                None
-                            }));
-                        }
+                        Redirect::NotOurs => visits.begin(|voice| timeout(PATIENCE, async move {
+                            voice.is_heard();
+                            visitor.answer(&page::not_this_sign_in()).await;
+                            None
+                        })),
                         redirect => return Ok((redirect, visitor)),
                     }
                 }
@@ -95,9 +102,14 @@ impl Visitor {
 }
 
 /// Hears a visitor out: the query that was brought to our path, or nothing if it wanted something else.
-async fn hear(mut stream: TcpStream, authority: String) -> Option<(String, Visitor)> {
+async fn hear(mut stream: TcpStream, authority: String, voice: Voice) -> Option<(String, Visitor)> {
     let mut head = Vec::new();
-    while !head.windows(4).any(|window| window == b"\r\n\r\n") {
+    if timeout(SILENCE, stream.read_buf(&mut head)).await.ok()?.ok()? == 0 {
+        return None;
+    }
+    voice.is_heard();
+    let mut searched = 0;
+    while !ends_in(&head, &mut searched) {
         if head.len() >= LONGEST_HEAD || stream.read_buf(&mut head).await.ok()? == 0 {
             return None;
         }
@@ -108,6 +120,15 @@ async fn hear(mut stream: TcpStream, authority: String) -> Option<(String, Visit
     };
     Visitor(stream).answer(&refusal).await;
     None
+}
+
+/// Whether a blank line ends the head. Only what has come since is looked at, from where `searched` stands.
+fn ends_in(head: &[u8], searched: &mut usize) -> bool {
+    const BLANK_LINE: &[u8] = b"\r\n\r\n";
+    let new = head.get(*searched..).unwrap_or_default();
+    // The line may have come in parts.
+    *searched = head.len().saturating_sub(BLANK_LINE.len() - 1);
+    new.windows(BLANK_LINE.len()).any(|window| window == BLANK_LINE)
 }
 
 /// Reads the head of a request. `Err`: what it is answered.
@@ -141,6 +162,20 @@ mod tests {
         match read(head, "127.0.0.1:8") {
             Ok(query) => query,
             Err(refusal) => refusal.split(' ').nth(1).unwrap().to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_blank_line_is_found_in_whatever_parts_it_comes() {
+        let head = b"GET / HTTP/1.1\r\nA: b\r\n\r\n";
+        for parts in [1, 2, 3, 4, 5, 99] {
+            let (mut come, mut searched, mut found) = (Vec::new(), 0, false);
+            for part in head.chunks(parts) {
+                assert!(!found);
+                come.extend_from_slice(part);
+                found = ends_in(&come, &mut searched);
+            }
+            assert!(found, "{parts}");
         }
     }
 
