@@ -17,12 +17,19 @@ use crate::{
     role::{Binding, Member, Role},
 };
 
+/// How many seats of one grant are listed at most. Somebody may have it by hundreds of groups, and an access token must
+/// fit into a header.
+///
+/// Each grant stays as long as one of its listed seats does. Who loses all that are listed at once, and still has another
+/// that is not, is without the grant until the next refresh, an hour at most: too little for a while, never too much.
+const SEATS_PER_GRANT: usize = 4;
+
 /// What a person may do now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rights {
     /// The grants.
     pub grants: Vec<Grant>,
-    /// The seats that they come from, by digest.
+    /// The seats that they come from, by digest; a few of each grant.
     pub seats: Vec<Box<str>>,
 }
 
@@ -42,14 +49,11 @@ pub struct Membership<'a> {
 impl Policy {
     /// What a person may do: all that roles bind to them, to their groups, and to everybody of their provider.
     pub fn rights_of(&self, who: &Membership<'_>) -> Rights {
-        let mut rights = Rights::default();
-        let mut take = |seat: Box<str>, grant: &Grant| {
-            if !rights.seats.contains(&seat) {
-                rights.seats.push(seat);
-                if !rights.grants.contains(grant) {
-                    rights.grants.push(grant.clone());
-                }
-            }
+        let mut found: Vec<(Grant, Vec<Box<str>>)> = Vec::new();
+        let mut take = |seat: Box<str>, grant: &Grant| match found.iter_mut().find(|(known, _)| known == grant) {
+            Some((_, seats)) if seats.len() < SEATS_PER_GRANT && !seats.contains(&seat) => seats.push(seat),
+            Some(_) => {}
+            None => found.push((grant.clone(), vec![seat])),
         };
         if let Some(role) = who.role.filter(|_| who.provider.as_str() == LOCAL_PROVIDER) {
             take(account_seat(role), &everywhere(role));
@@ -68,7 +72,8 @@ impl Policy {
                 take(self.seat(binding, "group", member), &binding.grant);
             }
         }
-        rights
+        let (grants, seats): (Vec<Grant>, Vec<_>) = found.into_iter().unzip();
+        Rights { grants, seats: seats.into_iter().flatten().collect() }
     }
 
     /// What seats grant now; `None` when none of them is left.
@@ -193,6 +198,24 @@ mod tests {
         let elsewhere = policy(&POLICY.replace("login.example.com", "login2.example.com"));
         assert_eq!(elsewhere.grants_of_seats(&ada.seats), None);
         assert_eq!(before.grants_of_seats(&["made-up".into()]), None);
+    }
+
+    #[test]
+    fn whoever_has_a_grant_by_hundreds_of_groups_keeps_it_while_a_listed_seat_is_left() {
+        let groups: Vec<String> = (0..300).map(|number| format!("g{number}")).collect();
+        let bound = |from: usize| {
+            let members: Vec<_> = groups[from..].iter().map(|group| format!("\"corp/{group}\"")).collect();
+            policy(&POLICY.replace("\"corp/eng/platform\"", &members.join(", ")))
+        };
+        let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+        let rights_then = rights(&bound(0), "corp", "carol", &groups, None);
+        // Everybody reads; the groups publish.
+        assert_eq!((rights_then.grants.len(), rights_then.seats.len()), (2, 1 + SEATS_PER_GRANT));
+        for (gone, left) in [(0, 1 + 4), (1, 1 + 3), (3, 1 + 1), (4, 1), (299, 1)] {
+            let after = bound(gone);
+            assert_eq!(after.grants_of_seats(&rights_then.seats).unwrap().len(), left, "{gone}");
+            assert_eq!(rights(&after, "corp", "carol", &groups, None).grants, rights_then.grants, "asked again");
+        }
     }
 
     #[test]

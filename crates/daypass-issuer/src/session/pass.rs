@@ -22,6 +22,10 @@ use crate::{
     refusal::Refusal,
 };
 
+/// The longest access token that is handed out, in bytes. Installers send it as the password of Basic credentials,
+/// a third longer, and servers look at no more than 16 KiB of them.
+const LONGEST_ACCESS_TOKEN: usize = 12_000;
+
 /// An access token and the refresh token that goes with it.
 pub(crate) struct Pass {
     pub(crate) access_token: Secret,
@@ -107,6 +111,16 @@ fn sign(
         Refusal::new(OAuthError::unavailable(), "signing_failed")
     };
     let access_token = parts.keys.sign(&claims).map_err(|error| failed(error.to_string()))?;
+    if access_token.expose().len() > LONGEST_ACCESS_TOKEN {
+        let text = format!(
+            "{} has {} different grants here, which do not fit into an access token; ask whoever runs the server to bind \
+             their groups to fewer roles",
+            shown(person),
+            claims.grants.len(),
+        );
+        let answer = OAuthError::invalid_grant(text, "too_many_grants");
+        return Err(about(Refusal::new(answer, "too_many_grants"), holding));
+    }
     let refresh_token = issuer::new_secret(Kind::RefreshToken).map_err(|error| failed(error.to_string()))?;
     Ok(Pass {
         access_token,

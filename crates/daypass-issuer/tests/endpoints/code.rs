@@ -13,7 +13,8 @@ use serde_json::json;
 use crate::{
     house::URL,
     people::{
-        APP, APP_URI, Browser, CHALLENGE, LOOPBACK, Tokens, VERIFIER, WATCH, WATCH_SECRET, asks, house, query, refused,
+        APP, APP_URI, Browser, CHALLENGE, LOOPBACK, Tokens, VERIFIER, WATCH, WATCH_SECRET, ada, asks, house, loaded,
+        query, refused, written,
     },
     sign_in::set_disabled,
 };
@@ -163,18 +164,43 @@ async fn rights_and_standing_are_looked_at_when_the_code_is_redeemed() {
     let (one, two) = (browser.code().await, browser.code().await);
     house
         .issuer
-        .replace_policy(crate::people::loaded(
-            &crate::people::written(house.provider.url()).replace("corp/engineering", "corp/sales"),
-        ))
+        .replace_policy(loaded(&written(house.provider.url()).replace("corp/engineering", "corp/sales")))
         .unwrap();
     assert_eq!(refused(&house.redeem(&one, &[]).await), "400 invalid_grant (no_access)");
     assert_eq!(house.last_event().await.session, None, "none has begun");
-    house.issuer.replace_policy(crate::people::loaded(&crate::people::written(house.provider.url()))).unwrap();
+    house.issuer.replace_policy(loaded(&written(house.provider.url()))).unwrap();
     Tokens::of(&house.redeem(&one, &[]).await);
     set_disabled(&house, true).await;
     assert_eq!(refused(&house.redeem(&two, &[]).await), "400 invalid_grant (code_unknown)");
     set_disabled(&house, false).await;
     assert_eq!(refused(&house.redeem(&two, &[]).await), "400 invalid_grant (code_unknown)", "it was withdrawn");
+}
+
+#[tokio::test]
+async fn somebody_in_hundreds_of_groups_gets_an_access_token_that_fits_or_is_told_why_not() {
+    let house = house().await;
+    let groups: Vec<String> = (0..300).map(|number| format!("group-number-{number}")).collect();
+    ada(&house.provider, json!(groups));
+    let written = written(house.provider.url());
+    let members: Vec<_> = groups.iter().map(|group| format!("\"corp/{group}\"")).collect();
+    let one_role = written.replace("\"corp/engineering\"", &members.join(", "));
+    house.issuer.replace_policy(loaded(&one_role)).unwrap();
+    let tokens = Tokens::of(&house.redeem(&Browser::new(&house).code().await, &[]).await);
+    assert!(tokens.access.len() < 2_000, "{}", tokens.access.len());
+    assert_eq!(house.session_api(&tokens.access).await.status, 200);
+
+    let role = |(number, member)| {
+        format!("\n[[role]]\nrole = \"reader\"\nindex = \"python\"\nprojects = [\"p{number}\"]\ngroups = [{member}]\n")
+    };
+    let many_roles: String = members.iter().enumerate().map(role).collect();
+    house.issuer.replace_policy(loaded(&(written + &many_roles))).unwrap();
+    let answer = house.redeem(&Browser::new(&house).code().await, &[]).await;
+    assert_eq!(refused(&answer), "400 invalid_grant (too_many_grants)");
+    assert!(answer.error().contains("ada@example.com has 300 different grants here"), "{}", answer.error());
+    let event = house.last_event().await;
+    assert_eq!((event.kind, event.session), (AuditKind::SessionRefused, None));
+    assert!(event.reason.unwrap().starts_with("too_many_grants: "));
+    assert_eq!(refused(&house.refresh(&tokens.refresh).await), "400 invalid_grant (too_many_grants)");
 }
 
 #[tokio::test]
