@@ -104,15 +104,15 @@ impl Store {
         self.find("person", query.bind(id.to_string()), PersonRecord::read).await
     }
 
-    /// The person whom `provider` knows as `subject`. A provider that got another issuer URL has other people: then it
-    /// is the one who was seen last.
-    pub async fn person_by(&self, provider: &ProviderName, subject: &str) -> Result<Option<PersonRecord>, StoreError> {
+    /// Everybody whom `provider` knows or knew as `subject`, whoever was seen last first. A provider that got another
+    /// issuer URL has other people, and may have got it for a while only.
+    pub async fn people_by(&self, provider: &ProviderName, subject: &str) -> Result<Vec<PersonRecord>, StoreError> {
         let query = sqlx::query(concat!(
             "SELECT ",
             person_columns!(),
-            " FROM person p WHERE p.provider = $1 AND p.subject = $2 ORDER BY p.seen_at_us DESC LIMIT 1"
+            " FROM person p WHERE p.provider = $1 AND p.subject = $2 ORDER BY p.seen_at_us DESC, p.id"
         ));
-        self.find("person", query.bind(provider.as_str()).bind(subject), PersonRecord::read).await
+        self.find_all("person", query.bind(provider.as_str()).bind(subject), PersonRecord::read).await
     }
 
     /// All people by provider and name, [`MOST_PEOPLE`] at most.

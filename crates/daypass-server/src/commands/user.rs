@@ -110,13 +110,16 @@ async fn set_role(store: &Store, name: &AccountName, role: Role) -> Result<(), F
 }
 
 async fn set_disabled(store: &Store, who: &str, disabled: bool) -> Result<(), Failure> {
-    let (id, shown) = find(store, who).await?;
-    let now = SystemClock.now();
+    let (ids, shown) = find(store, who).await?;
     let kind = if disabled { AuditKind::PersonDisabled } else { AuditKind::PersonEnabled };
-    let mut event = AuditEvent::new(now, kind, Outcome::Success, REQUEST);
-    event.person = Some(shown.clone());
-    event.reason = Some("by the operator".to_owned());
-    let changed = store.set_person_disabled(id, disabled, now, event).await.map_err(store_failure)?;
+    let mut changed = false;
+    for id in ids {
+        let now = SystemClock.now();
+        let mut event = AuditEvent::new(now, kind, Outcome::Success, REQUEST);
+        event.person = Some(shown.clone());
+        event.reason = Some("by the operator".to_owned());
+        changed |= store.set_person_disabled(id, disabled, now, event).await.map_err(store_failure)?;
+    }
     let shown = shown.escape_debug();
     say(&match (changed, disabled) {
         (true, true) => format!("{shown} is shut out, everywhere within five seconds\n"),
@@ -127,7 +130,10 @@ async fn set_disabled(store: &Store, who: &str, disabled: bool) -> Result<(), Fa
 }
 
 /// A built-in account by its name, or anybody by PROVIDER/SUBJECT.
-async fn find(store: &Store, who: &str) -> Result<(PersonId, String), Failure> {
+///
+/// There are several where the provider got another URL: each is meant, for whoever it was changed back to would let the
+/// one from before in again.
+async fn find(store: &Store, who: &str) -> Result<(Vec<PersonId>, String), Failure> {
     let account = match who.split_once('/') {
         None => Some(who),
         Some((LOCAL_PROVIDER, name)) => Some(name),
@@ -136,16 +142,16 @@ async fn find(store: &Store, who: &str) -> Result<(PersonId, String), Failure> {
     if let Some(name) = account {
         let name: AccountName = name.parse().map_err(Failure::data)?;
         let account = store.account(&name).await.map_err(store_failure)?.ok_or_else(|| no_account(&name))?;
-        return Ok((account.person, format!("{LOCAL_PROVIDER}/{name}")));
+        return Ok((vec![account.person], format!("{LOCAL_PROVIDER}/{name}")));
     }
     let (provider, subject) = who.split_once('/').unwrap_or_default();
     let provider: ProviderName = provider.parse().map_err(Failure::data)?;
-    let found = store.person_by(&provider, subject).await.map_err(store_failure)?;
-    let record = found.ok_or_else(|| {
-        Failure::data(format!("nobody has signed in as `{}` yet", who.escape_debug()))
-            .hint("`daypassd user list` shows who has; whoever has not is kept out by the roles in the policy")
-    })?;
-    Ok((record.person.id, format!("{provider}/{subject}")))
+    let found = store.people_by(&provider, subject).await.map_err(store_failure)?;
+    if found.is_empty() {
+        return Err(Failure::data(format!("nobody has signed in as `{}` yet", who.escape_debug()))
+            .hint("`daypassd user list` shows who has; whoever has not is kept out by the roles in the policy"));
+    }
+    Ok((found.into_iter().map(|record| record.person.id).collect(), format!("{provider}/{subject}")))
 }
 
 fn no_account(name: &AccountName) -> Failure {

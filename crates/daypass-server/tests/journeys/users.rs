@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path, process::Output};
 
+use daypass_core::{Timestamp, person::PersonId};
+use daypass_store::{SeenPerson, Store, StoreUrl};
 use serde_json::Value;
 
 use crate::{
@@ -104,6 +106,41 @@ fn accounts_are_made_listed_changed_and_shut_out() {
         assert!(log.contains(kind), "{log}");
     }
     assert!(!log.contains("daypass_iv_"));
+}
+
+#[test]
+fn whoever_is_shut_out_is_so_at_every_url_that_the_provider_had() {
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path();
+    daypassd_to_its_end(&["init", folder.to_str().unwrap()]);
+    let path = folder.join("daypass-data/daypass.sqlite");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let store = Store::open(&StoreUrl::sqlite(&path)).await.unwrap();
+        for (at, issuer) in [(1, "https://old.example.com"), (2, "https://new.example.com")] {
+            let person = SeenPerson {
+                id: PersonId::of(issuer, "00u1"),
+                provider: "corp".parse().unwrap(),
+                issuer: issuer.to_owned(),
+                subject: "00u1".to_owned(),
+                name: "Ada".to_owned(),
+                email: None,
+            };
+            store.record_person(person, Timestamp::from_second(at).unwrap()).await.unwrap();
+        }
+        store.close().await;
+    });
+    let disabled = || -> Vec<Value> {
+        let people = listed(folder).into_iter().filter(|person| person["provider"] == "corp");
+        people.map(|person| person["disabled"].clone()).collect()
+    };
+    assert_eq!(disabled(), [false, false]);
+    let said = out(&user(folder, &["disable", "corp/00u1"]));
+    assert_eq!(said, "corp/00u1 is shut out, everywhere within five seconds\n");
+    assert_eq!(disabled(), [true, true]);
+    assert_eq!(out(&user(folder, &["disable", "corp/00u1"])), "corp/00u1 was shut out already\n");
+    assert_eq!(out(&user(folder, &["enable", "corp/00u1"])), "corp/00u1 may sign in again\n");
+    assert_eq!(disabled(), [false, false]);
 }
 
 #[test]

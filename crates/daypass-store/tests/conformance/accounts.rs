@@ -85,8 +85,8 @@ pub(crate) async fn an_account_is_made_once_and_comes_back_as_it_was_made(home: 
     assert!(store.has_accounts().await.unwrap());
     assert_eq!(store.accounts().await.unwrap(), [expected("ada"), expected("bob")]);
     assert_eq!(store.account(&name("eve")).await.unwrap(), None);
-    let found = store.person_by(&"local".parse().unwrap(), "ada").await.unwrap().unwrap();
-    assert_eq!(found.person, person("ada"));
+    let found = store.people_by(&"local".parse().unwrap(), "ada").await.unwrap();
+    assert_eq!(found.into_iter().map(|found| found.person).collect::<Vec<_>>(), [person("ada")]);
     assert_eq!(store.person(PersonId::of("https://login.example.com", "somebody else")).await.unwrap(), None);
     let open = store.invite(&Sha256::of("i"), noon()).await.unwrap().unwrap();
     assert_eq!(open, Invite { account: name("ada"), expires_at: new_invite("", "ada").expires_at });
