@@ -107,13 +107,11 @@ impl Cache {
         }
     }
 
-    /// All entries of `server`, with their files.
-    pub(crate) fn of_server(&self, server: &PublicUrl) -> Result<Vec<(PathBuf, Entry)>, Failure> {
+    /// All entries, with their files.
+    pub(crate) fn all(&self) -> Result<Vec<(PathBuf, Entry)>, Failure> {
         let mut found = Vec::new();
         for path in self.files("json")? {
-            if let Some(entry) = read::<Entry>(&path)?.filter(|entry| entry.server == *server) {
-                found.push((path, entry));
-            }
+            found.extend(read::<Entry>(&path)?.map(|entry| (path, entry)));
         }
         Ok(found)
     }

@@ -64,12 +64,11 @@ impl Session {
         Ok(found.filter(|session| session.version == VERSION && session.is_for(key)))
     }
 
-    /// All sessions at `server`.
-    pub(crate) fn of_server(cache: &Cache, server: &PublicUrl) -> Result<Vec<Self>, Failure> {
+    /// All sessions of this user.
+    pub(crate) fn all(cache: &Cache) -> Result<Vec<Self>, Failure> {
         let mut found = Vec::new();
         for path in cache.files("session")? {
-            let session: Option<Self> = cache::read(&path)?;
-            found.extend(session.filter(|session| session.server == *server));
+            found.extend(cache::read::<Self>(&path)?);
         }
         Ok(found)
     }
@@ -83,12 +82,13 @@ impl Session {
         Key { server: &self.server, audience: &self.server, holder: Holder::Person(&self.profile) }
     }
 
-    /// The refresh token. `None`: the keychain that holds it does not answer, or has lost it.
-    pub(crate) fn refresh_token(&self) -> Option<Secret> {
-        match (self.kept_in, &self.refresh_token) {
+    /// The refresh token. An error where the keychain that holds it does not answer, or has lost it.
+    pub(crate) fn refresh_token(&self, cache: &Cache) -> Result<Secret, Failure> {
+        let found = match (self.kept_in, &self.refresh_token) {
             (Place::File, token) => token.clone(),
             (Place::Keychain, _) => keychain::read(&self.account()).ok().flatten(),
-        }
+        };
+        found.ok_or_else(|| Failure::local(format!("{} does not give the refresh token", self.place(cache))))
     }
 
     /// Where the refresh token is, for people.

@@ -1,6 +1,10 @@
-//! `daypass logout`: revokes at the server, deletes here, and forgets the server.
+//! `daypass logout`: forgets the server, revokes there, and deletes here.
+//!
+//! In this order: from the first step on no helper hands out a credential, and whoever is interrupted has lost nothing
+//! that the server could still be asked to take back; the next `logout` finds it. Nor is the server spared for what is
+//! over by this machine's clock, which may be wrong.
 
-use daypass_core::{clock::Clock, public_url::PublicUrl};
+use daypass_core::{Timestamp, clock::Clock, public_url::PublicUrl};
 use serde::Serialize;
 
 use crate::{
@@ -9,7 +13,7 @@ use crate::{
     config::edit,
     environment::Environment,
     failure::Failure,
-    issuer_client,
+    issuer_client::{self, session::NotEnded},
     lock::Waiter,
     output,
     profile::ProfileName,
@@ -42,7 +46,7 @@ pub(crate) fn run(arguments: &Logout, environment: &Environment, clock: &dyn Clo
     let profile: Option<ProfileName> = arguments.profile.as_deref().map(str::parse).transpose()?;
     let urls = match &arguments.server {
         Some(text) => vec![server_url(text)?],
-        None => urls(&trusted, profile.as_ref()),
+        None => urls(&trusted, &cache, profile.as_ref())?,
     };
     let mut servers = Vec::new();
     for server in urls {
@@ -50,24 +54,20 @@ pub(crate) fn run(arguments: &Logout, environment: &Environment, clock: &dyn Clo
         // Forgotten first: whatever fails below, no helper hands out a credential of this account any more.
         edit::forget(&config, &server, profile.as_ref(), clock)?;
         let mut forgotten = Forgotten { server, revoked: 0, not_revoked: 0 };
-        let mut ended = Vec::new();
-        for session in Session::of_server(&cache, &forgotten.server)? {
-            if meant.is(session.key()) {
+        for session in Session::all(&cache)? {
+            if session.server == forgotten.server && meant.is(session.key()) {
                 let _lock = cache.lock(session.key(), Waiter::Person, clock)?;
                 forgotten.count(end(&cache, &session, clock)?);
-                ended.push(session);
             }
         }
-        for (path, entry) in cache.of_server(&forgotten.server)? {
-            // With its session a credential has ended too.
-            let has_ended = ended.iter().any(|session| session.key() == entry.key());
-            if meant.is(entry.key()) && !has_ended {
+        // Those of the sessions have gone with them.
+        for (path, entry) in cache.all()? {
+            if entry.server == forgotten.server && meant.is(entry.key()) {
                 // Nobody may be about to put a new one into its place.
                 let _lock = cache.lock(entry.key(), Waiter::Person, clock)?;
+                let revoked = revoke(&entry, clock);
                 delete(&path)?;
-                if entry.left(clock.now()).is_positive() {
-                    forgotten.count(revoke(&entry, clock));
-                }
+                forgotten.count(Outcome { revoked: revoked.into(), not_revoked: (!revoked).into() });
             }
         }
         servers.push(forgotten);
@@ -106,16 +106,24 @@ impl Meant<'_> {
     }
 }
 
-/// The servers that are known, each once.
-fn urls(trusted: &Trusted, profile: Option<&ProfileName>) -> Vec<PublicUrl> {
-    let meant = trusted.servers().iter().filter(|server| profile.is_none_or(|profile| server.profile == *profile));
-    let mut urls: Vec<PublicUrl> = Vec::new();
-    for server in meant {
-        if !urls.contains(&server.url) {
-            urls.push(server.url.clone());
+/// The servers that are known, each once; and those of which something is left here, because a sign-out was interrupted.
+fn urls(trusted: &Trusted, cache: &Cache, profile: Option<&ProfileName>) -> Result<Vec<PublicUrl>, Failure> {
+    let meant = Meant { profile, identity: None };
+    let known = trusted.servers().iter().filter(|server| profile.is_none_or(|profile| server.profile == *profile));
+    let mut urls: Vec<_> = known.map(|server| server.url.clone()).collect();
+    let sessions = Session::all(cache)?;
+    urls.extend(sessions.iter().filter(|session| meant.is(session.key())).map(|session| session.server.clone()));
+    let entries = cache.all()?;
+    urls.extend(entries.iter().filter(|(_, entry)| meant.is(entry.key())).map(|(_, entry)| entry.server.clone()));
+    let mut seen = Vec::new();
+    urls.retain(|url| {
+        let new = !seen.contains(url);
+        if new {
+            seen.push(url.clone());
         }
-    }
-    urls
+        new
+    });
+    Ok(urls)
 }
 
 fn identity_of<'a>(trusted: &'a Trusted, url: &PublicUrl, profile: Option<&ProfileName>) -> Option<&'a str> {
@@ -123,45 +131,59 @@ fn identity_of<'a>(trusted: &'a Trusted, url: &PublicUrl, profile: Option<&Profi
     known.is_for_an_identity().then(|| known.identity_or_empty())
 }
 
-/// Ends a session at the server and deletes it here, with its credential. Whether the server could be asked.
+/// What became of what was to be taken back.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Outcome {
+    revoked: usize,
+    not_revoked: usize,
+}
+
+/// Ends a session at the server and deletes it here, with its credential.
 ///
 /// The caller holds the lock, or has just taken the account over.
-pub(super) fn end(cache: &Cache, session: &Session, clock: &dyn Clock) -> Result<Option<bool>, Failure> {
-    let refresh_token = session.refresh_token();
-    let entry = cache.find(session.key())?;
+pub(super) fn end(cache: &Cache, session: &Session, clock: &dyn Clock) -> Result<Outcome, Failure> {
+    let entry = cache.find(session.key()).ok().flatten();
+    let access_token = entry.as_ref().map(|entry| &entry.access_token);
+    let ended = issuer_client::session::end(&session.server, session.refresh_token(cache), access_token, clock);
     session::forget(cache, session)?;
     delete(&cache.path(session.key()))?;
-    if session.is_over(clock.now()) {
-        return Ok(None);
-    }
-    let ended = if let Some(token) = refresh_token {
-        issuer_client::session::end(&session.server, &token, clock)
-    } else {
-        // The least that can be done: what is at hand is taken back.
-        if let Some(entry) = entry.filter(|entry| entry.left(clock.now()).is_positive()) {
-            let _ = issuer_client::revoke(&entry.server, &entry.access_token, clock);
+    Ok(match ended {
+        Ok(()) => Outcome { revoked: 1, not_revoked: 0 },
+        Err(NotEnded { failure, access_token_revoked }) => {
+            let end = until(session.ends_at, session.is_over(clock.now()));
+            let but = if access_token_revoked { "; its credential was revoked" } else { "" };
+            output::warn(&format!(
+                "the session is deleted here but could not be ended at the server{end}: {}{but}",
+                failure.message
+            ));
+            Outcome { revoked: access_token_revoked.into(), not_revoked: 1 }
         }
-        Err(Failure::local(format!("{} does not answer", session.place(cache))))
-    };
-    Ok(Some(ended.map_err(|failure| warn("session", session.ends_at.map(|at| at.to_string()), &failure)).is_ok()))
+    })
 }
 
 impl Forgotten {
-    fn count(&mut self, revoked: impl Into<Option<bool>>) {
-        match revoked.into() {
-            Some(true) => self.revoked += 1,
-            Some(false) => self.not_revoked += 1,
-            None => {}
-        }
+    fn count(&mut self, outcome: Outcome) {
+        self.revoked += outcome.revoked;
+        self.not_revoked += outcome.not_revoked;
     }
 }
 
+/// Revokes a credential. Whether that came about.
 fn revoke(entry: &Entry, clock: &dyn Clock) -> bool {
     let revoked = issuer_client::revoke(&entry.server, &entry.access_token, clock);
-    revoked.map_err(|failure| warn("credential", Some(entry.expires_at.to_string()), &failure)).is_ok()
+    let is_over = !entry.left(clock.now()).is_positive();
+    let told = |failure: Failure| {
+        let end = until(Some(entry.expires_at), is_over);
+        output::warn(&format!("the credential is deleted here but could not be revoked{end}: {}", failure.message));
+    };
+    revoked.map_err(told).is_ok()
 }
 
-fn warn(what: &str, end: Option<String>, failure: &Failure) {
-    let end = end.map_or_else(|| "by itself".to_owned(), |end| format!("at {end}"));
-    output::warn(&format!("the {what} is deleted here but could not be revoked, and ends {end}: {}", failure.message));
+/// When something ends that the server was not there to end.
+fn until(end: Option<Timestamp>, is_over: bool) -> String {
+    match end {
+        _ if is_over => ", and is over by this machine's clock".to_owned(),
+        Some(end) => format!(", and ends at {}", super::status::rounded(end)),
+        None => ", and ends by itself".to_owned(),
+    }
 }

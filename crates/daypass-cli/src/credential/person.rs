@@ -88,12 +88,14 @@ pub(crate) fn begin(
         Turn::Leader(lock, seats) => (lock, seats),
         Turn::Follower(entry) => return Ok(entry),
     };
-    let before = Session::find(cache, wanted.person_key())?;
+    let key = wanted.person_key();
     // Read before the new one takes its place.
-    let spent = before.as_ref().filter(|session| !session.is_over(clock.now())).and_then(Session::refresh_token);
+    let before = Session::find(cache, key)?.map(|session| session.refresh_token(cache));
+    let entry_before = cache.find(key)?;
     let entry = ask(&mut lock, seats, wanted, manner, clock)?;
-    if let Some(Err(failure)) = spent.map(|token| wire::end(&wanted.server.url, &token, clock)) {
-        output::warn(&format!("the session before could not be ended, and ends by itself: {}", failure.message));
+    let access_token = entry_before.as_ref().map(|entry| &entry.access_token);
+    if let Some(Err(not)) = before.map(|token| wire::end(&wanted.server.url, token, access_token, clock)) {
+        output::warn(&format!("the session before could not be ended, and ends by itself: {}", not.failure.message));
     }
     Ok(entry)
 }
@@ -146,9 +148,9 @@ fn refresh(
 ) -> Result<Outcome, Failure> {
     let Some(session) = Session::find(cache, wanted.person_key())? else { return Ok(Outcome::Over(seats, None)) };
     let asked_at = clock.now();
-    let Some(refresh_token) = session.refresh_token() else {
-        let why = format!("{} does not answer", session.place(cache));
-        return Ok(Outcome::Over(seats, Some(why)));
+    let refresh_token = match session.refresh_token(cache) {
+        Ok(token) => token,
+        Err(failure) => return Ok(Outcome::Over(seats, Some(failure.message))),
     };
     match wire::refresh(&wanted.server.url, &refresh_token, clock) {
         Ok(Refreshed::Tokens(tokens)) => seats.keep(wanted, &tokens, asked_at, Some(&session)).map(Outcome::Refreshed),

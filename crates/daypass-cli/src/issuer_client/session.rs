@@ -5,7 +5,10 @@
 use std::time::Duration;
 
 use daypass_core::{clock::Clock, public_url::PublicUrl, secret::Secret};
-use daypass_oidc::session_client::{self, SessionError, SessionReport, Tokens};
+use daypass_oidc::{
+    exchange::{self, ServerEndpoints},
+    session_client::{self, SessionEndpoints, SessionError, SessionReport, Tokens},
+};
 
 use super::{client, failure, run};
 use crate::failure::{Failure, Status};
@@ -40,14 +43,49 @@ pub(crate) fn refresh(server: &PublicUrl, refresh_token: &Secret, clock: &dyn Cl
     }
 }
 
-/// Has the server end a session.
-pub(crate) fn end(server: &PublicUrl, refresh_token: &Secret, clock: &dyn Clock) -> Result<(), Failure> {
-    let ended = run(async {
+/// A session that the server did not end.
+#[derive(Debug)]
+pub(crate) struct NotEnded {
+    /// Why.
+    pub(crate) failure: Failure,
+    /// Whether it took back the access token at least.
+    pub(crate) access_token_revoked: bool,
+}
+
+impl From<Failure> for NotEnded {
+    fn from(failure: Failure) -> Self {
+        Self { failure, access_token_revoked: false }
+    }
+}
+
+/// Has the server end a session, with all its access tokens. Where that fails, or there is no refresh token to do it
+/// with, the access token is taken back at least: it would be good for up to an hour.
+pub(crate) fn end(
+    server: &PublicUrl,
+    refresh_token: Result<Secret, Failure>,
+    access_token: Option<&Secret>,
+    clock: &dyn Clock,
+) -> Result<(), NotEnded> {
+    run(async {
         let http = client(PATIENCE);
-        let endpoints = session_client::discover(&http, server).await?;
-        session_client::end(&http, clock, &endpoints, refresh_token).await
-    })?;
-    ended.map_err(|error| told(server, &error))
+        let found = session_client::discover(&http, server).await;
+        let endpoints = found.map_err(|error| told(server, &error))?;
+        let ended = match refresh_token {
+            Ok(token) => {
+                let ended = session_client::end(&http, clock, &endpoints, &token).await;
+                ended.map_err(|error| told(server, &error))
+            }
+            Err(failure) => Err(failure),
+        };
+        let Err(failure) = ended else { return Ok(()) };
+        let SessionEndpoints { server, token, revocation, .. } = endpoints;
+        let endpoints = ServerEndpoints { server, token, revocation };
+        let access_token_revoked = match access_token {
+            Some(token) => exchange::revoke(&http, clock, &endpoints, token).await.is_ok(),
+            None => false,
+        };
+        Err(NotEnded { failure, access_token_revoked })
+    })?
 }
 
 /// Asks who the holder of `access_token` is. `Ok(None)`: nobody any more.

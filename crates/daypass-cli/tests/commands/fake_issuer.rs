@@ -213,8 +213,16 @@ fn refused(error: &str, description: &str) -> Response {
 }
 
 async fn revoke(State(shared): State<Shared>, Form(form): Form<HashMap<String, String>>) -> StatusCode {
+    let manners = {
+        let mut seen = shared.1.lock().unwrap();
+        seen.requests += 1;
+        seen.people.manners()
+    };
+    tokio::time::sleep(manners.delay).await;
+    if manners.keeps_sessions && form["token"].starts_with("daypass_rt_") {
+        return StatusCode::SERVICE_UNAVAILABLE;
+    }
     let mut seen = shared.1.lock().unwrap();
-    seen.requests += 1;
     seen.revoked.push(form["token"].clone());
     seen.people.end(&form["token"]);
     StatusCode::OK

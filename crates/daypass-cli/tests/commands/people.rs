@@ -7,4 +7,5 @@ mod many;
 mod nobody;
 mod profiles;
 mod session;
+mod sign_out;
 mod system_wide;

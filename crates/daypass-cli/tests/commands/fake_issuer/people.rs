@@ -41,6 +41,8 @@ pub(crate) struct Manners {
     pub(crate) away: bool,
     /// Whether it answers a refresh with 429 and the seconds to wait.
     pub(crate) too_often: Option<u32>,
+    /// Whether it answers 503 to whoever wants to end a session.
+    pub(crate) keeps_sessions: bool,
     /// The life of a session, in seconds.
     pub(crate) session_life: u64,
 }
@@ -86,12 +88,17 @@ impl Default for Manners {
             denied: false,
             away: false,
             too_often: None,
+            keeps_sessions: false,
             session_life: 43_200,
         }
     }
 }
 
 impl People {
+    pub(super) fn manners(&self) -> Manners {
+        self.manners.clone()
+    }
+
     /// Ends the session of a refresh token (RFC 7009).
     pub(super) fn end(&mut self, token: &str) {
         let of = |session: &&mut Session| session.refresh_tokens.iter().any(|known| known == token);

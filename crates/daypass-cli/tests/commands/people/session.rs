@@ -1,4 +1,4 @@
-//! The day of a session: refreshed, lost answers, its end, signing out.
+//! The day of a session: refreshed, lost answers, its end.
 
 use std::{fs, os::unix::net::UnixListener};
 
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Somebody who signed in in the morning.
-fn signed_in(issuer: &FakeIssuer) -> (Person, Browser) {
+pub(super) fn signed_in(issuer: &FakeIssuer) -> (Person, Browser) {
     let (person, browser) = Browser::of(Person::new());
     let running = terminal::run(&person, "morning", &["login", issuer.url()]);
     browser.sign_in();
@@ -31,11 +31,11 @@ fn token(person: &Person) -> String {
     String::from_utf8(done.stdout).unwrap().trim().to_owned()
 }
 
-fn session(person: &Person) -> Value {
+pub(super) fn session(person: &Person) -> Value {
     serde_json::from_slice(&fs::read(person.entry().with_extension("session")).unwrap()).unwrap()
 }
 
-fn status(person: &Person, arguments: &[&str]) -> Value {
+pub(super) fn status(person: &Person, arguments: &[&str]) -> Value {
     let done = person.run(["status", "-o", "json"].iter().chain(arguments));
     serde_json::from_slice::<Value>(&done.stdout).unwrap()["servers"][0].clone()
 }
@@ -191,26 +191,6 @@ fn a_server_that_is_away_leaves_what_is_known_here() {
     person.age_entry(3600, 3600);
     let known = status(&person, &[]);
     assert_eq!((&known["state"], &known["checked"]), (&json!("renewable"), &json!("local")));
-}
-
-#[test]
-fn signing_out_ends_the_session_at_the_server() {
-    let issuer = FakeIssuer::start();
-    let (person, _browser) = signed_in(&issuer);
-    let copy = fs::read(person.entry()).unwrap();
-    let path = person.entry();
-    assert_snapshot!(person.sees(["logout"]), @r"
-    exit code: 0
-    ----- stdout
-    ----- stderr
-    signed out of http://[SERVER]
-    ");
-    assert_eq!(issuer.revoked(), [refresh_token(1)]);
-    assert!(person.entries().is_empty() && !path.with_extension("session").exists());
-    // Somebody copied the cache before: the server has taken it back.
-    fs::write(path, copy).unwrap();
-    let person = person.with("DAYPASS_SERVER", issuer.url());
-    assert_eq!(status(&person, &[])["state"], "sign-in-needed");
 }
 
 #[test]
