@@ -5,8 +5,8 @@
 //! `{"signed": N}`, waits for one more line, exchanges each of them once over C connections that stay open, and says
 //! how that went. Signing is not part of the measurement: it costs more than verifying.
 //!
-//! `load refresh` reads `{"refresh_tokens": […]}`, and then takes the same orders: each connection refreshes a session
-//! of its own, again and again.
+//! `load refresh` reads `{"refresh_tokens": […]}`, and then takes the same orders: each connection refreshes
+//! sessions of its own, again and again.
 //!
 //! `load floor` says how often per second one core can verify RS256 and sign ES256: no exchange can be faster.
 

@@ -26,27 +26,32 @@ pub(crate) async fn run() {
     }
 }
 
+/// Every connection refreshes its share of the sessions in turn: a server has its doubts about a session that is
+/// refreshed dozens of times a minute.
 async fn send(order: &Order, refresh_tokens: &mut [String]) -> Value {
     let began = Instant::now();
     let each = order.count / order.connections;
-    let one = |first: &String| {
-        let (url, mut refresh_token) = (order.url.clone(), first.clone());
+    let share = refresh_tokens.len() / order.connections;
+    let one = |first: &[String]| {
+        let (url, mut mine) = (order.url.clone(), first.to_vec());
         spawn_local(async move {
             let mut connection = Connection::open(&url).await;
-            for _ in 0..each {
+            for turn in 0..each {
+                let turn = turn % mine.len();
+                let Some(refresh_token) = mine.get_mut(turn) else { break };
                 let body = format!("grant_type=refresh_token&client_id=daypass-cli&refresh_token={refresh_token}");
                 // A session that was refused stays so.
                 let Some(answer) = connection.ask(&token_request(&url, &body)).await else { break };
-                refresh_token = next(answer);
+                *refresh_token = next(answer);
             }
-            (connection, refresh_token)
+            (connection, mine)
         })
     };
-    let all: Vec<_> = refresh_tokens.iter().take(order.connections).map(one).collect();
+    let all: Vec<_> = refresh_tokens.chunks_exact(share).take(order.connections).map(one).collect();
     let mut done = Vec::with_capacity(all.len());
-    for (one, kept) in all.into_iter().zip(refresh_tokens) {
-        let (connection, refresh_token) = one.await.expect("a connection does not panic");
-        *kept = refresh_token;
+    for (one, kept) in all.into_iter().zip(refresh_tokens.chunks_exact_mut(share)) {
+        let (connection, mine) = one.await.expect("a connection does not panic");
+        kept.clone_from_slice(&mine);
         done.push(connection);
     }
     report(done, began.elapsed())
