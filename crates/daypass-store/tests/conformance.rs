@@ -138,4 +138,5 @@ promises! {
     bad_times::a_closed_store_is_unavailable_at_once,
     bad_times::a_locked_database_is_unavailable_in_time_and_works_again_afterwards,
     child::what_was_acknowledged_is_there_after_kill_9,
+    child::every_acknowledged_refresh_token_is_known_and_no_session_lost_after_kill_9,
 }
