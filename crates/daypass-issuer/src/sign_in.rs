@@ -165,6 +165,11 @@ pub(crate) async fn finish(parts: &Parts, caller: &Caller, sign_in: &SignIn, per
         let reason = format!("{shown} has no role on this server; ask whoever runs it for one");
         return refuse(parts, caller, sign_in, Some(&person), "no_access", &reason).await;
     }
+    match rights::credential_is_newer(parts, &person, sign_in.began()).await {
+        Ok(false) => {}
+        Ok(true) => return lost(parts, caller),
+        Err(error) => return unavailable(parts, caller, &error),
+    }
     match &sign_in.purpose {
         Purpose::Code(request) => send_code(parts, caller, request, &person, now).await,
         Purpose::Device { user_code } => crate::device::confirm_page(parts, caller, sign_in, user_code, &person).await,

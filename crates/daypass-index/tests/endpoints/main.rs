@@ -8,7 +8,6 @@ mod hosted_files;
 mod import;
 mod pages;
 mod people;
-mod people;
 mod refusals;
 mod signer;
 mod sockets;
