@@ -268,7 +268,7 @@ fn a_provider_that_says_it_is_another_is_not_believed() {
         ("no subject", json!({ "sub": "" }), json!({})),
         ("a code of nobody", json!({}), json!({ "code": "nonsense" })),
     ] {
-        office.corp.lie(id_token, callback);
+        office.corp.lie(&id_token, &callback);
         office.browser.another_machine();
         office.browser.stops_at("http://127.0.0.1:8765/");
         office.browser.visited();
@@ -278,7 +278,7 @@ fn a_provider_that_says_it_is_another_is_not_believed() {
         assert!(!visited.iter().any(|url| url.contains("code=daypass_ac_")), "{what}: {visited:#?}");
     }
     assert!(office.world.audit_of("session.created").is_empty());
-    office.corp.lie(json!({}), json!({}));
+    office.corp.lie(&json!({}), &json!({}));
     office.browser.another_machine();
     assert_eq!(office.redeem_of_a_new_code(), 200, "the truth is believed");
 }
@@ -323,15 +323,14 @@ fn a_code_of_one_provider_is_never_shown_to_another() {
     };
     // Alice means to sign in at the attacker's, who sends her on to her company with the state of that sign-in.
     let at_evil = begin(&mut office, "evil");
-    let (state, nonce) = (parameter(&at_evil, "state").unwrap(), parameter(&at_evil, "nonce").unwrap());
+    let of_evil = |name: &str| parameter(&at_evil, name).unwrap();
     office.browser.tab(1);
     let at_corp = begin(&mut office, "corp");
     let mut mixed = url::Url::parse(&at_corp).unwrap();
     let changed: Vec<_> = mixed
         .query_pairs()
         .map(|(name, value)| match &*name {
-            "state" => (name.into_owned(), state.clone()),
-            "nonce" => (name.into_owned(), nonce.clone()),
+            "state" | "nonce" => (name.clone().into_owned(), of_evil(&name)),
             _ => (name.into_owned(), value.into_owned()),
         })
         .collect();

@@ -17,7 +17,7 @@ pub(crate) const CLIENT_SECRET: &str = "a-secret-of-the-provider";
 /// A program that answers each JSON line with one; it ends with this.
 pub(crate) struct Orders {
     child: Child,
-    orders: Option<ChildStdin>,
+    input: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
 }
 
@@ -28,16 +28,16 @@ impl Orders {
         let mut node = Command::new("node");
         node.arg(stage.people().join(script)).args(arguments).current_dir(folder).stderr(log);
         let mut child = node.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let orders = child.stdin.take();
+        let input = child.stdin.take();
         let answers = BufReader::new(child.stdout.take().unwrap());
-        let mut this = Self { child, orders, answers };
+        let mut this = Self { child, input, answers };
         let ready = this.hear();
         (this, ready)
     }
 
     /// Sends an order; the answer.
     pub(crate) fn send(&mut self, order: &Value) -> Value {
-        writeln!(self.orders.as_mut().unwrap(), "{order}").unwrap();
+        writeln!(self.input.as_mut().unwrap(), "{order}").unwrap();
         self.hear()
     }
 
@@ -51,7 +51,7 @@ impl Orders {
 impl Drop for Orders {
     fn drop(&mut self) {
         // It ends with its standard input, and takes its own children along.
-        drop(self.orders.take());
+        drop(self.input.take());
         let _reaped = self.child.wait();
     }
 }
@@ -70,7 +70,7 @@ impl Corp {
     }
 
     /// From now on these claims of its ID tokens and these parameters of its way back are changed.
-    pub(crate) fn lie(&mut self, id_token: Value, callback: Value) {
+    pub(crate) fn lie(&mut self, id_token: &Value, callback: &Value) {
         self.orders.send(&json!({ "lie": { "id_token": id_token, "callback": callback } }));
     }
 

@@ -15,7 +15,7 @@ fn pip(office: &Office, venv: &Venv, number: usize) -> Command {
     pip.args(["-m", "pip", "install", "--no-cache-dir", "--no-input", "--index-url", &office.world.index_url()]);
     pip.arg("--target").arg(office.world.path(&format!("target-{number}"))).arg(PRIVATE);
     pip.env("PIP_DISABLE_PIP_VERSION_CHECK", "1").env("PATH", path_with(&office.stage));
-    pip.env("PIP_KEYRING_PROVIDER", if number % 2 == 0 { "import" } else { "subprocess" });
+    pip.env("PIP_KEYRING_PROVIDER", if number.is_multiple_of(2) { "import" } else { "subprocess" });
     pip
 }
 
@@ -27,7 +27,7 @@ fn whole_machine_ten_pips_open_one_tab() {
     let tab = office.opened_tab("home");
     // Everybody is there before anybody signs in, and says what they wait for.
     for pip in &pips {
-        until("each says what it waits for", Duration::from_secs(60), || {
+        until("each says what it waits for", Duration::from_mins(1), || {
             let seen = pip.seen().to_lowercase();
             (seen.contains("sign in") || seen.contains("waiting")).then_some(())
         });
