@@ -104,6 +104,11 @@ impl Session {
         self.expires_at.is_some_and(|end| end <= now)
     }
 
+    /// How long it goes on, as far as that is known here.
+    pub(crate) fn left(&self, now: Timestamp) -> Option<SignedDuration> {
+        self.expires_at.map(|end| end.duration_since(now))
+    }
+
     fn account(&self) -> Account {
         Account { server: self.server.to_string(), profile: self.profile.to_string() }
     }

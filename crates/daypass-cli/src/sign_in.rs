@@ -75,7 +75,8 @@ pub(crate) fn sign_in(server: &Server, manner: Manner<'_>, clock: &dyn Clock) ->
             () = given_up() => Err(Failure::new(Status::SignInNeeded, format!("the sign-in to {} was given up", server.url))),
             () = tokio::time::sleep(PATIENCE) => {
                 let minutes = PATIENCE.as_secs() / 60;
-                Err(Failure::new(Status::SignInNeeded, format!("nobody signed in to {} within {minutes} minutes", server.url)))
+                let message = format!("nobody signed in to {} within {minutes} minutes", server.url);
+                Err(Failure::new(Status::SignInNeeded, message).hint("do it again when you have a moment"))
             }
         }
     })?

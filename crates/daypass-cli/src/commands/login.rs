@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use daypass_core::{Timestamp, clock::Clock};
 use serde::Serialize;
 
-use super::status::index_url;
+use super::status::{index_url, length, rounded};
 use crate::{
     arguments::{Format, Login},
     cache::{Cache, entry::Entry},
@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &Login, environment: &Environment, clock: &dyn Cloc
     };
     let session = Session::find(&cache, Wanted::of(&server).person_key())?;
     edit::remember(&config, server.clone(), clock)?;
-    tell(&server, &entry, session.and_then(|session| session.ends_at), arguments.output, clock)
+    tell(&server, &entry, session.as_ref(), arguments.output, clock)
 }
 
 /// What is known of the account that is meant. Where the server is named, that is its identity at most.
@@ -152,7 +152,7 @@ fn as_identity(
 fn tell(
     server: &Server,
     entry: &Entry,
-    session_expires_at: Option<Timestamp>,
+    session: Option<&Session>,
     format: Format,
     clock: &dyn Clock,
 ) -> Result<(), Failure> {
@@ -164,15 +164,20 @@ fn tell(
             person: entry.person.as_deref(),
             profile: server.profile.as_str(),
             expires_at: entry.expires_at,
-            session_expires_at,
+            session_expires_at: session.and_then(|session| session.ends_at),
             index_urls: vec![index_url],
         }),
         Format::Text => {
-            let until = match session_expires_at {
-                Some(at) => format!("until {}", super::status::rounded(at)),
-                None => super::status::until(entry, clock.now()),
-            };
-            output::note(&format!("signed in to {} as `{}`, {until}", server.account(), entry.name()));
+            let now = clock.now();
+            let of_session = session.and_then(|session| session.ends_at.zip(session.left(now)));
+            let (end, left) = of_session.unwrap_or_else(|| (entry.expires_at, entry.left(now)));
+            output::note(&format!(
+                "signed in to {} as `{}` for {}, until {}",
+                server.account(),
+                entry.name(),
+                length(left),
+                rounded(end)
+            ));
             output::note(&format!(
                 "\nhint: `pip install --index-url {index_url} PACKAGE` gets the credential by itself"
             ));

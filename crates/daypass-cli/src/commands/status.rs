@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{
     arguments::{Format, Status},
-    cache::{Cache, entry::Entry},
+    cache::Cache,
     environment::Environment,
     failure::{self, Failure},
     output,
@@ -32,6 +32,9 @@ struct Known {
     state: State,
     expires_at: Option<Timestamp>,
     session_expires_at: Option<Timestamp>,
+    /// How long until then, for people: no clock need agree with another.
+    #[serde(skip)]
+    left: Option<SignedDuration>,
     session_kept_in: Option<String>,
     index_urls: Vec<String>,
     /// What may be done there, if the server said so.
@@ -59,6 +62,9 @@ enum Checked {
     Server,
     /// This machine remembers it so.
     Local,
+    /// The same, because the server did not answer.
+    #[serde(rename = "local")]
+    Unanswered,
 }
 
 #[derive(Serialize)]
@@ -98,7 +104,11 @@ fn told(known: &Known) -> String {
         (None, None) => {}
     }
     let until = known.session_expires_at.or(known.expires_at);
-    lines.push(("until", until.map_or("no credential now".to_owned(), |at| rounded(at).to_string())));
+    let end = |at| match known.left {
+        Some(left) => format!("{}, in {}", rounded(at), length(left)),
+        None => rounded(at).to_string(),
+    };
+    lines.push(("until", until.map_or("no credential now".to_owned(), end)));
     for index in known.indexes.iter().flatten() {
         let projects =
             if index.projects == ["*"] { String::new() } else { format!(" of {}", index.projects.join(", ")) };
@@ -109,6 +119,7 @@ fn told(known: &Known) -> String {
     let checked = match known.checked {
         Checked::Server => "with the server, just now",
         Checked::Local => "not with the server: this is what is known here",
+        Checked::Unanswered => "the server does not answer: this is what is known here",
     };
     lines.push(("checked", checked.to_owned()));
     lines.push(("next", known.next.clone()));
@@ -121,15 +132,39 @@ pub(super) fn index_url(server: &PublicUrl) -> String {
     "python".parse::<IndexName>().map_or_else(|_| server.join("/python/simple/"), |index| server.index_url(&index))
 }
 
-/// Until when `entry` is good, for people.
-pub(super) fn until(entry: &Entry, now: Timestamp) -> String {
-    let left = entry.left(now).max(SignedDuration::ZERO);
-    let minutes = left.as_mins();
-    let length = if minutes >= 120 { format!("{} hours", left.as_hours()) } else { format!("{minutes} minutes") };
-    format!("for {length}, until {}", rounded(entry.expires_at))
+/// A length of time for people, to the nearest hour or minute.
+pub(super) fn length(left: SignedDuration) -> String {
+    let minutes = (left.as_secs().max(0) + 30) / 60;
+    match minutes {
+        0 => "less than a minute".to_owned(),
+        1 => "1 minute".to_owned(),
+        2..120 => format!("{minutes} minutes"),
+        _ => format!("{} hours", (minutes + 30) / 60),
+    }
 }
 
 /// To the second: nobody reads further.
 pub(super) fn rounded(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_is_told_to_the_nearest_hour_or_minute() {
+        for (seconds, expected) in [
+            (-5, "less than a minute"),
+            (29, "less than a minute"),
+            (30, "1 minute"),
+            (119, "2 minutes"),
+            (3599, "60 minutes"),
+            (7169, "119 minutes"),
+            (7170, "2 hours"),
+            (43_199, "12 hours"),
+        ] {
+            assert_eq!(length(SignedDuration::from_secs(seconds)), expected);
+        }
+    }
 }

@@ -36,8 +36,8 @@ pub(super) async fn sign_in(attempt: &Attempt<'_>) -> Result<Option<SignedIn>, F
     }
     attempt.tell(&format!(
         "daypass: sign in to {server} in the browser that has just been opened, or at\n\n    {}\n\n\
-         This waits for up to 10 minutes; Ctrl-C gives up. Where no browser can be seen, `daypass login {server} --device` \
-         shows a code instead.",
+         No browser in sight? `daypass login {server} --device` shows a code for any device.\n\
+         Waiting for up to 10 minutes; Ctrl-C gives up.",
         authorization.url()
     ));
     let (redirect, visitor) = loopback.wait(&authorization).await?;

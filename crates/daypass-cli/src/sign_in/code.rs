@@ -57,14 +57,14 @@ pub(super) async fn sign_in(attempt: &Attempt<'_>) -> Result<SignedIn, Failure> 
 fn invitation(server: &str, device: &DeviceAuthorization) -> String {
     let (code, uri) = (&device.user_code, &device.verification_uri);
     let minutes = (device.expires_in.as_secs() / 60).clamp(1, 10);
-    let waits = format!("This waits for up to {minutes} minutes; Ctrl-C gives up.");
+    let waits = format!("Waiting for up to {minutes} minutes; Ctrl-C gives up.");
     match &device.verification_uri_complete {
         Some(complete) => format!(
             "daypass: to sign in to {server}, open on any device\n\n    {complete}\n\n\
-             and check that it shows the code {code}, or open {uri} and type it. {waits}"
+             and check that it shows the code {code}; or open {uri} and type the code.\n{waits}"
         ),
         None => format!(
-            "daypass: to sign in to {server}, open on any device\n\n    {uri}\n\nand type the code {code}. {waits}"
+            "daypass: to sign in to {server}, open on any device\n\n    {uri}\n\nand type the code {code}.\n{waits}"
         ),
     }
 }

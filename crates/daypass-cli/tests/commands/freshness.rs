@@ -81,7 +81,7 @@ fn a_credential_that_cannot_be_renewed_ends_with_a_sentence_and_a_hint() {
     ----- stdout
     http://[SERVER]
       identity   ci/app
-      until      [TIME]
+      until      [TIME], in 60 minutes
       index      python: pull
       index URL  http://[SERVER]/python/simple/
       kept in    [HOME]/.cache/daypass/[HASH].json
@@ -103,7 +103,7 @@ fn a_credential_that_cannot_be_renewed_ends_with_a_sentence_and_a_hint() {
     ----- stdout
     http://[SERVER]
       identity   ci/app
-      until      [TIME]
+      until      [TIME], in 10 minutes
       index      python: pull
       index URL  http://[SERVER]/python/simple/
       kept in    [HOME]/.cache/daypass/[HASH].json

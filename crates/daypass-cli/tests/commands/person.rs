@@ -139,7 +139,7 @@ impl Person {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the real binary goes by the real clock")]
-fn now() -> jiff::Timestamp {
+pub(crate) fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 
@@ -164,7 +164,7 @@ fn masked(text: &str) -> String {
     let text = replace_runs(text, "127.0.0.1:", |c| c.is_ascii_digit(), "[SERVER]");
     let text = replace_runs(&text, "eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCJ9", |c| c != '"' && c != '\n', "[ACCESS]");
     let text = replace_runs(&text, "daypass/", |c| c.is_ascii_hexdigit(), "daypass/[HASH]");
-    without_times(&replace_runs(&text, "for 59 ", |c| c.is_ascii_lowercase(), "for 59 minutes"))
+    without_times(&text)
 }
 
 /// Replaces RFC 3339 instants.

@@ -19,7 +19,7 @@ fn a_day_from_sign_in_to_sign_out() {
     exit code: 0
     ----- stdout
     ----- stderr
-    signed in to http://[SERVER] as `ci/app`, for 59 minutes, until [TIME]
+    signed in to http://[SERVER] as `ci/app` for 60 minutes, until [TIME]
 
     hint: `pip install --index-url http://[SERVER]/python/simple/ PACKAGE` gets the credential by itself
     ");
@@ -28,7 +28,7 @@ fn a_day_from_sign_in_to_sign_out() {
     ----- stdout
     http://[SERVER]
       identity   ci/app
-      until      [TIME]
+      until      [TIME], in 60 minutes
       index      python: pull
       index URL  http://[SERVER]/python/simple/
       kept in    [HOME]/.cache/daypass/[HASH].json
@@ -136,7 +136,7 @@ fn an_identity_token_on_the_command_line_works_and_is_warned_about() {
     ----- stdout
     ----- stderr
     warning: others can see an identity token on the command line; `--identity-token -` reads it
-    signed in to http://[SERVER] as `ci/only`, for 59 minutes, until [TIME]
+    signed in to http://[SERVER] as `ci/only` for 60 minutes, until [TIME]
 
     hint: `pip install --index-url http://[SERVER]/python/simple/ PACKAGE` gets the credential by itself
     ");

@@ -1,6 +1,6 @@
 //! Looking at one account: what is known here, and what its server says.
 
-use daypass_core::clock::Clock;
+use daypass_core::{SignedDuration, clock::Clock};
 use daypass_oidc::session_client::SessionReport;
 
 use super::{Checked, Known, State, index_url};
@@ -8,7 +8,7 @@ use crate::{
     cache::{Cache, entry::Entry},
     credential::{Source, Wanted, asks_for_a_person, person, sign_in_needed},
     environment::Environment,
-    failure::Failure,
+    failure::{Failure, Status},
     identity_token::{IdentityToken, NamedBy},
     issuer_client,
     server::Server,
@@ -39,7 +39,11 @@ impl Looker<'_> {
         let mut checked = Checked::Local;
         if session.is_some() && entry.is_none() && !self.quick {
             // As the next install will. Whether the session still lives is what the question is.
-            entry = person::renew_quietly(self.cache, wanted, self.clock).ok().flatten();
+            match person::renew_quietly(self.cache, wanted, self.clock) {
+                Ok(renewed) => entry = renewed,
+                Err(failure) if failure.status == Status::Unreachable => checked = Checked::Unanswered,
+                Err(_) => {}
+            }
             session = Session::find(self.cache, person_key)?;
             if session.is_none() {
                 checked = Checked::Server;
@@ -60,7 +64,7 @@ impl Looker<'_> {
                     checked = Checked::Server;
                     (entry, session) = (None, None);
                 }
-                Err(_) => {}
+                Err(_) => checked = Checked::Unanswered,
             }
         }
         let session = session.filter(|session| !session.is_over(now));
@@ -90,6 +94,7 @@ impl Looker<'_> {
         let remembered = server.identity.as_ref().map(ToString::to_string);
         let anybody = || (!of_a_person).then(|| "(the only one that matches)".to_owned());
         let session_ends = report.as_ref().and_then(|report| report.session_expires_at);
+        let left = self.left(entry, session, report.as_ref());
         Known {
             server: server.url.clone(),
             profile: server.profile.to_string(),
@@ -99,6 +104,7 @@ impl Looker<'_> {
             state,
             expires_at: entry.map(|entry| entry.expires_at),
             session_expires_at: session_ends.or_else(|| session.and_then(|session| session.ends_at)),
+            left,
             session_kept_in: session.map(|session| session.place(self.cache)),
             index_urls: index_urls(server, report.as_ref()),
             indexes: report.map(|report| report.indexes),
@@ -106,6 +112,20 @@ impl Looker<'_> {
             checked,
             next,
         }
+    }
+
+    /// How long until the end that is told: by the clock that told it.
+    fn left(
+        &self,
+        entry: Option<&Entry>,
+        session: Option<&Session>,
+        report: Option<&SessionReport>,
+    ) -> Option<SignedDuration> {
+        let now = self.clock.now();
+        let by_server = report.and_then(|report| report.session_expires_at.zip(report.server_time));
+        let of_session = || session.filter(|session| session.ends_at.is_some()).and_then(|session| session.left(now));
+        let of_entry = || entry.map(|entry| entry.left(now));
+        by_server.map(|(end, now)| end.duration_since(now)).or_else(of_session).or_else(of_entry)
     }
 
     /// The state of an account that has at most a credential, and how it gets the next one.

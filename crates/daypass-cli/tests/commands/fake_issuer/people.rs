@@ -302,10 +302,12 @@ async fn session(State(shared): State<Shared>, headers: HeaderMap) -> Response {
     if !is_identitys && !is_persons || seen.revoked.contains(&bearer) {
         return (StatusCode::UNAUTHORIZED, Json(json!({"detail": "send a valid access token"}))).into_response();
     }
+    let life = jiff::SignedDuration::from_secs(seen.people.manners.session_life.try_into().unwrap());
+    let session_expires_at = (crate::person::now() + life).to_string();
     let person = is_persons.then(|| json!({"name": person, "provider": "corp", "email": person}));
     Json(json!({
         "person": person, "identity": is_identitys.then_some("ci/app"),
-        "session_expires_at": is_persons.then_some("2033-05-18T12:00:00Z"), "expires_at": "2033-05-18T01:00:00Z",
+        "session_expires_at": is_persons.then_some(session_expires_at), "expires_at": "2033-05-18T01:00:00Z",
         "indexes": [{"index": "python", "url": format!("{}/python/simple/", shared.0), "projects": ["*"],
                      "actions": ["pull"]}],
     }))

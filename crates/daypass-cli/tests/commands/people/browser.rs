@@ -49,7 +49,8 @@ fn the_browser_opens_and_the_install_goes_on() {
 
         [TAB]
 
-    This waits for up to 10 minutes; Ctrl-C gives up. Where no browser can be seen, `daypass login http://[SERVER] --device` shows a code instead.
+    No browser in sight? `daypass login http://[SERVER] --device` shows a code for any device.
+    Waiting for up to 10 minutes; Ctrl-C gives up.
 
     daypass: signed in to http://[SERVER] as ada@example.com
     ");
@@ -206,7 +207,7 @@ fn login_signs_in_and_remembers_the_server() {
     let done = running.end();
     assert!(done.status.success(), "{done:?}");
     assert_snapshot!(person.told_text(&done.stderr), @r"
-    signed in to http://[SERVER] as `ada@example.com`, until [TIME]
+    signed in to http://[SERVER] as `ada@example.com` for 12 hours, until [TIME]
 
     hint: `pip install --index-url http://[SERVER]/python/simple/ PACKAGE` gets the credential by itself
     ");

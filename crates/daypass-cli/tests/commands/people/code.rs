@@ -35,7 +35,8 @@ fn over_ssh_a_code_is_shown_and_polled_for() {
 
         http://[SERVER]/device?user_code=WDJB-MJHT
 
-    and check that it shows the code WDJB-MJHT, or open http://[SERVER]/device and type it. This waits for up to 10 minutes; Ctrl-C gives up.
+    and check that it shows the code WDJB-MJHT; or open http://[SERVER]/device and type the code.
+    Waiting for up to 10 minutes; Ctrl-C gives up.
 
     daypass: signed in to http://[SERVER] as ada@example.com
     ");

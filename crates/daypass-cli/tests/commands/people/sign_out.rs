@@ -116,7 +116,7 @@ fn a_clock_that_is_ahead_spares_the_server_nothing() {
 fn a_sign_out_that_was_interrupted_can_be_done_again() {
     let issuer = FakeIssuer::start();
     let (person, _browser) = signed_in(&issuer);
-    issuer.treat_people(|manners| manners.delay = Duration::from_secs(60));
+    issuer.treat_people(|manners| manners.delay = Duration::from_mins(1));
     let requests = issuer.requests();
     let mut running = person.command(["logout"]).spawn().unwrap();
     wait_for("it asks the server", || (issuer.requests() == requests + 3).then_some(()));
@@ -147,7 +147,7 @@ fn whoever_signs_in_again_without_the_keychain_leaves_no_access_token() {
     let done = running.end();
     assert_snapshot!(person.told_text(&done.stderr), @r"
     warning: the session before could not be ended, and ends by itself: the keychain (Secret Service) does not give the refresh token
-    signed in to http://[SERVER] as `ada@example.com`, until [TIME]
+    signed in to http://[SERVER] as `ada@example.com` for 12 hours, until [TIME]
 
     hint: `pip install --index-url http://[SERVER]/python/simple/ PACKAGE` gets the credential by itself
     ");
