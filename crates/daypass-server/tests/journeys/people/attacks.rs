@@ -215,7 +215,7 @@ fn caught(office: &mut Office, ask: &Ask) -> String {
     office.browser.another_machine();
     office.browser.stops_at(&callback);
     office.browser.visited();
-    office.browser.open(&format!("{}{}", office.world.url(), ask.path()));
+    office.browser.arrives_at_provider(&format!("{}{}", office.world.url(), ask.path()));
     office.browser.signs_in_as("alice");
     let visited = office.browser.visited();
     visited.iter().rfind(|url| url.starts_with(&callback)).unwrap_or_else(|| panic!("{visited:#?}")).clone()
@@ -232,7 +232,7 @@ fn somebody_elses_way_back_signs_nobody_in() {
     // And again in the middle of a sign-in of their own.
     let address = caught(&mut office, &Ask::new());
     office.browser.another_machine();
-    office.browser.open(&format!("{}{}", office.world.url(), Ask::new().path()));
+    office.browser.arrives_at_provider(&format!("{}{}", office.world.url(), Ask::new().path()));
     let page = office.browser.open(&address);
     office.assert_refused(&page);
     assert!(office.world.audit_of("session.created").is_empty());
@@ -272,7 +272,7 @@ fn a_provider_that_says_it_is_another_is_not_believed() {
         office.browser.another_machine();
         office.browser.stops_at("http://127.0.0.1:8765/");
         office.browser.visited();
-        office.browser.open(&format!("{}{}", office.world.url(), Ask::new().path()));
+        office.browser.arrives_at_provider(&format!("{}{}", office.world.url(), Ask::new().path()));
         office.browser.signs_in_as("alice");
         let visited = office.browser.visited();
         assert!(!visited.iter().any(|url| url.contains("code=daypass_ac_")), "{what}: {visited:#?}");
@@ -302,7 +302,7 @@ fn a_provider_behind_another_address_than_its_issuer_is_not_used() {
     let issuer = office.corp.issuer.clone();
     office.change_policy(&issuer, &elsewhere);
     std::thread::sleep(std::time::Duration::from_secs(5));
-    let page = office.browser.open(&format!("{}{}", office.world.url(), Ask::new().path()));
+    let page = office.browser.arrives_at_provider(&format!("{}{}", office.world.url(), Ask::new().path()));
     office.assert_refused(&page);
     assert!(!page.text.contains(&elsewhere), "a stranger learns nothing: {}", page.text);
 }
@@ -317,7 +317,8 @@ fn a_code_of_one_provider_is_never_shown_to_another() {
     office.browser.knows_provider(&evil.issuer);
     let begin = |office: &mut Office, provider: &str| {
         office.browser.visited();
-        office.browser.open(&format!("{}{}", office.world.url(), Ask::new().with("provider", Some(provider)).path()));
+        let path = Ask::new().with("provider", Some(provider)).path();
+        office.browser.arrives_at_provider(&format!("{}{path}", office.world.url()));
         let visited = office.browser.visited();
         visited.into_iter().find(|url| url.contains("/auth?")).expect("it went to the provider")
     };

@@ -120,10 +120,15 @@ impl Browser {
         std::mem::take(&mut self.visited)
     }
 
-    /// From the address that a command opened to the provider's login, through our choice if there is one.
+    /// From the address that a command opened to the provider's login, through our page with the click that it asks
+    /// for.
     pub(crate) fn arrives_at_provider(&mut self, url: &str) -> Page {
         let page = self.open(url);
-        if page.text.contains("Continue with Example Corp") { self.press("Continue with Example Corp") } else { page }
+        let button = page.text.lines().map(str::trim).find(|line| line.starts_with("Continue with "));
+        match button.map(ToOwned::to_owned) {
+            Some(button) => self.press(&button),
+            None => page,
+        }
     }
 
     /// The whole way of a sign-in, from the address that a command opened.

@@ -67,8 +67,8 @@ fn a_disabled_person_is_out_within_5_seconds_and_in_again_when_enabled() {
     office.happened("person.disabled");
     // Signing in does not help either.
     office.browser.another_machine();
-    office.browser.open(&format!("{}{}", office.world.url(), super::wire::Ask::new().path()));
     office.browser.stops_at("http://127.0.0.1:8765/");
+    office.browser.arrives_at_provider(&format!("{}{}", office.world.url(), super::wire::Ask::new().path()));
     office.browser.signs_in_as("alice");
     office.assert_no_code();
     user(&office, &["enable", &person]);

@@ -61,7 +61,7 @@ fn an_address_that_nobody_verified_is_no_proof_where_the_domain_decides() {
         office.browser.another_machine();
         office.browser.stops_at("http://127.0.0.1:8765/");
         office.browser.visited();
-        office.browser.open(&format!("{}{}", office.world.url(), Ask::new().path()));
+        office.browser.arrives_at_provider(&format!("{}{}", office.world.url(), Ask::new().path()));
         office.browser.signs_in_as(person);
         office.browser.visited().iter().any(|url| url.contains("code=daypass_ac_"))
     };
