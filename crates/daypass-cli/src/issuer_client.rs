@@ -127,7 +127,14 @@ fn failure(server: &PublicUrl, error: &ExchangeError) -> Failure {
         ExchangeError::Http(HttpError::Setup(_)) => Status::Local,
         _ => Status::Unreachable,
     };
-    let failure = Failure::new(status, format!("{server}: {error}"));
+    let message = match error {
+        // These name the server themselves.
+        ExchangeError::NotDaypass { .. } | ExchangeError::OtherServer { .. } | ExchangeError::NoRevocation { .. } => {
+            error.to_string()
+        }
+        _ => format!("{server}: {error}"),
+    };
+    let failure = Failure::new(status, message);
     Failure { hint: error.hint(), ..failure }
 }
 

@@ -147,7 +147,7 @@ fn a_server_that_describes_another_gets_no_proof() {
     exit code: 5
     ----- stdout
     ----- stderr
-    error: http://[SERVER]: `http://[SERVER]` does not describe itself but another server
+    error: `http://[SERVER]` does not describe itself but another server
 
     hint: check the URL; behind a reverse proxy, the server's `public_url` must be the URL used
     ");
