@@ -119,7 +119,7 @@ fn told(known: &Known) -> String {
     let checked = match known.checked {
         Checked::Server => "with the server, just now",
         Checked::Local => "not with the server: this is what is known here",
-        Checked::Unanswered => "the server does not answer: this is what is known here",
+        Checked::Unanswered => "the server gives no answer now: this is what is known here",
     };
     lines.push(("checked", checked.to_owned()));
     lines.push(("next", known.next.clone()));

@@ -191,7 +191,7 @@ fn a_server_that_is_away_leaves_what_is_known_here() {
     assert_eq!((&known["person"], &known["checked"]), (&json!("ada@example.com"), &json!("local")));
     assert_eq!(known["state"], "signed-in");
     let seen = person.sees(["status"]);
-    assert!(seen.contains("checked    the server does not answer: this is what is known here"), "{seen}");
+    assert!(seen.contains("checked    the server gives no answer now: this is what is known here"), "{seen}");
     // A credential that is over is not renewed by then; the session is there all the same.
     person.age_entry(3600, 3600);
     let known = status(&person, &[]);
