@@ -101,14 +101,14 @@ fn greet(settings: &Settings, public_url: &PublicUrl, index: &IndexName, dev_inv
         "serving",
     );
     if settings.identities_missing() {
-        tracing::warn!("there is no policy file: nobody can get an access token; give one with `--policy FILE`");
+        tracing::warn!("there is no policy file: only built-in accounts can sign in; give one with `--policy FILE`");
     }
     if settings.dev {
         let text = format!(
             "daypassd is ready for trying out, on this machine only\n  \
              index  {}\n  \
              data   {}\n\
-             Next: daypass login {public_url} --identity NAME --identity-token FILE\n",
+             Next: daypass login {public_url}\n",
             public_url.index_url(index),
             settings.data.display(),
         );
