@@ -17,6 +17,13 @@ impl Sha256 {
         hasher.finish()
     }
 
+    /// The first `digits` hexadecimal digits: enough to tell things apart that nobody can choose.
+    pub fn prefix(&self, digits: usize) -> String {
+        let mut text = self.to_string();
+        text.truncate(digits);
+        text
+    }
+
     /// The 32 bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0

@@ -103,12 +103,9 @@ impl Following {
         self.revoked.load().cover(claims)
     }
 
-    /// Notes that the access token of a session has arrived where it should: from then on the refresh token that was
-    /// given for it is known to be spent (RFC 9700 §4.14.2).
+    /// Notes that an access token was used; see [`Store::note_use`].
     pub(crate) fn note_use(&self, claims: &AccessTokenClaims, at: daypass_core::Timestamp) {
-        if let Some(session) = claims.holder.session() {
-            self.store.note_access_token_used(session, &claims.jti, at);
-        }
+        self.store.note_use(claims, at);
     }
 
     /// What `index` hosts itself.

@@ -42,7 +42,7 @@ use url::{Host, Url};
 use crate::{
     caller::Caller,
     issuer::Parts,
-    pages::{assets, outcome::Problem},
+    pages::assets,
     session::rights,
     sign_in::{
         self, SignIn,
@@ -167,12 +167,10 @@ async fn wait(
 
 /// The page for when too many passwords wait to be looked at.
 fn busy(parts: &Parts, caller: &Caller) -> Response {
-    let page = Problem {
-        server: parts.public_url.authority(),
+    let trouble = sign_in::Trouble {
         title: "Not now",
         what: "Too many people are signing in at the moment.",
         next: "Try again in a few seconds.",
-        request_id: &caller.context.id.to_string(),
     };
-    page.answer(StatusCode::SERVICE_UNAVAILABLE)
+    sign_in::tell(parts, caller, StatusCode::SERVICE_UNAVAILABLE, &trouble)
 }

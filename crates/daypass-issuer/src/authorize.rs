@@ -14,7 +14,7 @@ use crate::{
     caller::Caller,
     form::Form,
     issuer::Parts,
-    pages::outcome::{Problem, SignedIn},
+    pages::outcome::SignedIn,
     sign_in::{
         self, CodeRequest, Purpose, SignIn,
         browser::Browser,
@@ -127,14 +127,12 @@ pub(crate) async fn signed_in(State(parts): State<Arc<Parts>>) -> Response {
 }
 
 fn tell(parts: &Parts, caller: &Caller, what: &str) -> Response {
-    let page = Problem {
-        server: parts.public_url.authority(),
+    let trouble = sign_in::Trouble {
         title: "This link does not work",
         what,
         next: "Begin again where you came from. If it happens again, tell whoever runs the program that sent you here.",
-        request_id: &caller.context.id.to_string(),
     };
-    page.answer(StatusCode::BAD_REQUEST)
+    sign_in::tell(parts, caller, StatusCode::BAD_REQUEST, &trouble)
 }
 
 /// A redirect that is never kept and tells nobody where it came from.

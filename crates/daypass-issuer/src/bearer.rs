@@ -12,23 +12,21 @@ pub(crate) fn raw(headers: &HeaderMap) -> Option<&str> {
     headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
-/// What it says, unless it is not ours, over, or revoked.
-pub(crate) async fn claims(parts: &Parts, headers: &HeaderMap) -> Result<Option<AccessTokenClaims>, StoreError> {
+/// What an access token says that this server signed and that is not over. It may be revoked.
+pub(crate) fn verified(parts: &Parts, raw: &str) -> Option<AccessTokenClaims> {
     let url = parts.public_url.as_str();
     let expected = ExpectedAccess { issuer: url, audience: url, now: parts.clock.now() };
-    let claims = raw(headers).and_then(|raw| verify_access_token(raw, &expected, &parts.keys.public().load()).ok());
-    let Some(claims) = claims else { return Ok(None) };
+    verify_access_token(raw, &expected, &parts.keys.public().load()).ok()
+}
+
+/// What the request's access token says, unless it is not ours, over, or revoked.
+///
+/// That it was used is noted, so that a thief who never installs anything is found, too.
+pub(crate) async fn claims(parts: &Parts, headers: &HeaderMap) -> Result<Option<AccessTokenClaims>, StoreError> {
+    let Some(claims) = raw(headers).and_then(|raw| verified(parts, raw)) else { return Ok(None) };
     if parts.store.is_revoked(&claims).await? {
         return Ok(None);
     }
-    note_use(parts, &claims);
+    parts.store.note_use(&claims, parts.clock.now());
     Ok(Some(claims))
-}
-
-/// Notes that the access token of a session has arrived where it should: from then on the refresh token that was given
-/// for it is known to be spent (RFC 9700 §4.14.2). Here too, so that a thief who never installs anything is found.
-pub(crate) fn note_use(parts: &Parts, claims: &AccessTokenClaims) {
-    if let Some(session) = claims.holder.session() {
-        parts.store.note_access_token_used(session, &claims.jti, parts.clock.now());
-    }
 }

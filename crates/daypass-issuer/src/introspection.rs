@@ -8,7 +8,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use daypass_core::opaque::Kind;
-use daypass_oidc::verify::{ExpectedAccess, verify_access_token};
 use daypass_store::SeenPerson;
 use serde_json::{Value, json};
 
@@ -51,15 +50,13 @@ async fn introspect(parts: &Parts, headers: &HeaderMap, body: &[u8]) -> Result<V
 }
 
 async fn access_token(parts: &Parts, raw: &str) -> Result<Option<Value>, daypass_store::StoreError> {
-    let url = parts.public_url.as_str();
-    let expected = ExpectedAccess { issuer: url, audience: url, now: parts.clock.now() };
-    let Ok(claims) = verify_access_token(raw, &expected, &parts.keys.public().load()) else { return Ok(None) };
+    let Some(claims) = bearer::verified(parts, raw) else { return Ok(None) };
     let Some(current) = parts.trust.in_force().policy.current_grants(&claims) else { return Ok(None) };
     if parts.store.is_revoked(&claims).await? {
         return Ok(None);
     }
     // It was shown to the resource server that asks.
-    bearer::note_use(parts, &claims);
+    parts.store.note_use(&claims, parts.clock.now());
     Ok(Some(json!({
         "active": true,
         "token_type": "Bearer",

@@ -13,11 +13,10 @@ use daypass_core::{
     digest::Sha256,
     opaque::Kind,
 };
-use daypass_oidc::verify::{ExpectedAccess, verify_access_token};
 use daypass_store::{Revocation, Revoked, StoreError};
 
 use crate::{
-    body,
+    bearer, body,
     caller::Caller,
     error::{NO_STORE, OAuthError},
     form::Form,
@@ -68,11 +67,7 @@ async fn revoke(parts: &Parts, caller: &Caller, raw: &str) -> Response {
         };
     }
     let now = parts.clock.now();
-    let url = parts.public_url.as_str();
-    let expected = ExpectedAccess { issuer: url, audience: url, now };
-    let Ok(claims) = verify_access_token(raw, &expected, &parts.keys.public().load()) else {
-        return done();
-    };
+    let Some(claims) = bearer::verified(parts, raw) else { return done() };
     if parts.revoked.contains_key(&claims.jti) {
         return done();
     }

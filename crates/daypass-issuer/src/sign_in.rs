@@ -118,29 +118,39 @@ impl SignIn {
     }
 }
 
+/// What a person is told when they cannot go on: what it is in a few words, what happened, and what to do about it.
+pub(crate) struct Trouble<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) what: &'a str,
+    pub(crate) next: &'a str,
+}
+
+/// The page that says so.
+pub(crate) fn tell(parts: &Parts, caller: &Caller, status: StatusCode, trouble: &Trouble<'_>) -> Response {
+    let (server, request_id) = (parts.public_url.authority(), caller.context.id.to_string());
+    Problem { server, title: trouble.title, what: trouble.what, next: trouble.next, request_id: &request_id }
+        .answer(status)
+}
+
 /// The page for a sign-in that is [`Lost`].
 pub(crate) fn lost(parts: &Parts, caller: &Caller) -> Response {
-    let page = Problem {
-        server: parts.public_url.authority(),
+    let trouble = Trouble {
         title: "This sign-in is over",
         what: "It took too long, it was begun in another browser, or cookies are turned off.",
         next: "Go back to where you started, for example your terminal, and begin again.",
-        request_id: &caller.context.id.to_string(),
     };
-    page.answer(StatusCode::BAD_REQUEST)
+    tell(parts, caller, StatusCode::BAD_REQUEST, &trouble)
 }
 
 /// The page for when the database does not answer: the door stays shut.
 pub(crate) fn unavailable(parts: &Parts, caller: &Caller, error: &dyn std::error::Error) -> Response {
     tracing::error!(request_id = %caller.context.id, %error, "could not go on with a sign-in");
-    let page = Problem {
-        server: parts.public_url.authority(),
+    let trouble = Trouble {
         title: "Not now",
         what: "The server cannot go on with this sign-in at the moment.",
         next: "Try again in a few seconds.",
-        request_id: &caller.context.id.to_string(),
     };
-    page.answer(StatusCode::SERVICE_UNAVAILABLE)
+    tell(parts, caller, StatusCode::SERVICE_UNAVAILABLE, &trouble)
 }
 
 /// Ends the sign-in of a person who has proven who they are: a code for the client, or the question about the device.
@@ -267,12 +277,12 @@ pub(crate) fn answer_url(parts: &Parts, request: &CodeRequest, answer: &[(&str, 
 }
 
 fn refusal_page(parts: &Parts, caller: &Caller, person: Option<&ProvenPerson>, reason: &str) -> Response {
-    let (server, request_id) = (parts.public_url.authority(), caller.context.id.to_string());
     let Some(person) = person else {
         let next = "Ask whoever runs this server; they find more in its audit log.";
-        let page = Problem { server, title: "You were not signed in", what: reason, next, request_id: &request_id };
-        return page.answer(StatusCode::FORBIDDEN);
+        let trouble = Trouble { title: "You were not signed in", what: reason, next };
+        return tell(parts, caller, StatusCode::FORBIDDEN, &trouble);
     };
+    let (server, request_id) = (parts.public_url.authority(), caller.context.id.to_string());
     let policy = &parts.trust.in_force().policy;
     let provider = policy.provider(&person.provider).map_or(person.provider.as_str(), |provider| &provider.label);
     let member = format!("{}/{}", person.provider, person.subject);

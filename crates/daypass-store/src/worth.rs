@@ -1,7 +1,7 @@
 //! What a token is worth now, for whoever asks about one at a time. The index, which asks at every request, follows
 //! [`revocations_after`](crate::Store::revocations_after) instead.
 
-use daypass_core::{access_token::AccessTokenClaims, digest::Sha256};
+use daypass_core::{Timestamp, access_token::AccessTokenClaims, digest::Sha256};
 
 use crate::{error::StoreError, revocation, store::Store};
 
@@ -18,6 +18,14 @@ impl Store {
         let query = query.bind(&*claims.jti).bind(session).bind(&*claims.sub);
         let found = self.find_all("revocation", query, revocation::read_row).await?;
         Ok(found.iter().any(|row| row.revocation.what.covers(claims)))
+    }
+
+    /// Notes that an access token has arrived where it should, if it is a session's: from then on the refresh token that
+    /// was given for it is known to be spent (RFC 9700 §4.14.2). Does not wait, and does not fail.
+    pub fn note_use(&self, claims: &AccessTokenClaims, at: Timestamp) {
+        if let Some(session) = claims.holder.session() {
+            self.note_access_token_used(session, &claims.jti, at);
+        }
     }
 
     /// Whether a refresh token is the one in force of its session. Whether the session goes on is another question.

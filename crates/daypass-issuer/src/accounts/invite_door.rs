@@ -22,10 +22,7 @@ use crate::{
     caller::Caller,
     form::Form,
     issuer::Parts,
-    pages::{
-        invite::{Accept, Accepted, PasskeyMake},
-        outcome::Problem,
-    },
+    pages::invite::{Accept, Accepted, PasskeyMake},
     session::rights,
     sign_in::{self, browser::Browser, choose},
 };
@@ -205,12 +202,10 @@ async fn accept(parts: &Parts, caller: &Caller, open: &Open, chosen: Credential)
 
 /// Spent, expired, replaced by a younger one, or never made: it is all the same to whoever has the link.
 fn gone(parts: &Parts, caller: &Caller) -> Response {
-    let page = Problem {
-        server: parts.public_url.authority(),
+    let trouble = sign_in::Trouble {
         title: "This invite is not good any more",
         what: "An invite can be used once, and for seven days.",
         next: "Ask whoever sent it for a new one.",
-        request_id: &caller.context.id.to_string(),
     };
-    page.answer(StatusCode::NOT_FOUND)
+    sign_in::tell(parts, caller, StatusCode::NOT_FOUND, &trouble)
 }

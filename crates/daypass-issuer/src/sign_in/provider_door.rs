@@ -21,12 +21,7 @@ use super::{
     browser::{cookie, is_https},
     finish, lost, record_refusal, refuse, unavailable,
 };
-use crate::{
-    caller::Caller,
-    form::Form,
-    issuer::Parts,
-    pages::{onward::Onward, outcome::Problem},
-};
+use crate::{caller::Caller, form::Form, issuer::Parts, pages::onward::Onward};
 
 /// What a sealed attempt is bound to.
 const SEALED_AS: &str = "provider-attempt";
@@ -136,14 +131,12 @@ fn said(provider: &ProviderName, word: &str) -> ProviderError {
 
 /// The provider cannot be reached, or answers nonsense. That is in the log already.
 fn trouble(parts: &Parts, caller: &Caller, label: &str, error: &ProviderError) -> Response {
-    let page = Problem {
-        server: parts.public_url.authority(),
+    let trouble = super::Trouble {
         title: "Your provider could not be asked",
         what: &format!("{label}: {error}."),
         next: "Try again in a minute. If it stays so, tell whoever runs this server; its log says more.",
-        request_id: &caller.context.id.to_string(),
     };
-    page.answer(StatusCode::BAD_GATEWAY)
+    super::tell(parts, caller, StatusCode::BAD_GATEWAY, &trouble)
 }
 
 /// Where a provider sends the browser back to; registered there.
@@ -161,18 +154,9 @@ fn cookie_name(parts: &Parts, state: &str) -> String {
 fn set_cookie(parts: &Parts, response: &mut Response, name: &str, value: &str, life: u32) {
     let secure = if is_https(parts) { "; Secure" } else { "" };
     let text = format!("{name}={value}; Path=/oauth/callback/; Max-Age={life}; HttpOnly; SameSite=Lax{secure}");
-    match HeaderValue::from_str(&text) {
-        Ok(mut value) => {
-            value.set_sensitive(true);
-            response.headers_mut().append(header::SET_COOKIE, value);
-        }
-        Err(_) => *response = unavailable_cookie(),
+    // A sealed value is base64, which a header takes.
+    if let Ok(mut value) = HeaderValue::from_str(&text) {
+        value.set_sensitive(true);
+        response.headers_mut().append(header::SET_COOKIE, value);
     }
-}
-
-fn unavailable_cookie() -> Response {
-    // A sealed value is base64: it cannot come to this.
-    let mut response = Response::new(axum::body::Body::empty());
-    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    response
 }
