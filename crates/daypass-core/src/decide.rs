@@ -1,13 +1,17 @@
 //! Claims and identities in, permit or refusal out. The one place where it is decided who gets in.
 
+use std::net::IpAddr;
+
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
+    claim_rule::ClaimPath,
     claims::Claims,
-    clock::Ttl,
     grant::Grant,
-    identity::{Difference, Identity},
-    names::{IdentityName, IssuerName},
+    identity::{Difference, Identity, Mode},
+    issuer::TrustedIssuer,
+    names::IdentityName,
     policy::Policy,
 };
 
@@ -15,11 +19,17 @@ use crate::{
 #[derive(Debug, Clone, Copy)]
 pub struct Ask<'a> {
     /// The registered issuer whose key verified the token.
-    pub issuer: &'a IssuerName,
+    pub issuer: &'a TrustedIssuer,
     /// What the token says.
     pub claims: &'a Claims,
     /// The identity it wants to assume, by id or name. Without one, exactly one must match.
     pub identity: Option<&'a str>,
+    /// How many seconds the access token is to live; as the identity says otherwise.
+    pub life: Option<i64>,
+    /// Where the request comes from.
+    pub peer: Option<IpAddr>,
+    /// The time.
+    pub now: Timestamp,
 }
 
 /// The answer yes: what an access token may be signed for.
@@ -33,14 +43,22 @@ pub struct Permit {
     pub rule: String,
     /// What its holder may do.
     pub grants: Vec<Grant>,
-    /// For how long.
-    pub ttl: Ttl,
+    /// For how many seconds.
+    pub life: i64,
 }
 
 /// The answer no, with the reason. `Display` is safe for a caller whose token is proven: it names claims, never
 /// expected values, and does not tell an identity that is not there from one of another issuer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
+    /// A value that is refused for every identity of this issuer.
+    #[error("claim `{claim}` is not accepted from this issuer: {why}")]
+    Trap {
+        /// The claim.
+        claim: ClaimPath,
+        /// Why.
+        why: Box<str>,
+    },
     /// The named identity does not exist, or trusts another issuer.
     #[error("identity `{0}` does not exist for this issuer")]
     NoSuchIdentity(String),
@@ -52,6 +70,18 @@ pub enum Denied {
         /// Which rules were broken. Never empty.
         differences: Vec<Difference>,
     },
+    /// The request comes from elsewhere.
+    #[error("identity `{0}` cannot be assumed from this network")]
+    Network(IdentityName),
+    /// It is switched off.
+    #[error("identity `{0}` is disabled")]
+    Disabled(IdentityName),
+    /// Its time is over.
+    #[error("identity `{0}` has expired")]
+    Expired(IdentityName),
+    /// Everything matches, and nothing is handed out.
+    #[error("identity `{0}` is in audit mode: it matches, and hands out nothing yet")]
+    AuditMode(IdentityName),
     /// No identity was named and none matches.
     #[error("no identity matches the claims of this token")]
     NoneMatches,
@@ -64,10 +94,24 @@ impl Denied {
     /// A stable word for logs and metrics.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Trap { .. } => "claim_refused",
             Self::NoSuchIdentity(_) => "identity_unknown",
             Self::ClaimsDiffer { .. } => "claims_differ",
+            Self::Network(_) => "wrong_network",
+            Self::Disabled(_) => "identity_disabled",
+            Self::Expired(_) => "identity_expired",
+            Self::AuditMode(_) => "audit_mode",
             Self::NoneMatches => "no_identity_matches",
             Self::SeveralMatch(_) => "several_identities_match",
+        }
+    }
+
+    /// The identity it is about, if it is about one that is there.
+    pub fn identity(&self) -> Option<&IdentityName> {
+        match self {
+            Self::ClaimsDiffer { identity, .. } => Some(identity),
+            Self::Network(name) | Self::Disabled(name) | Self::Expired(name) | Self::AuditMode(name) => Some(name),
+            Self::Trap { .. } | Self::NoSuchIdentity(_) | Self::NoneMatches | Self::SeveralMatch(_) => None,
         }
     }
 }
@@ -78,39 +122,57 @@ fn join<T: std::fmt::Display>(items: &[T]) -> String {
 
 /// Decides. Deny is the default; identities of other issuers are not even looked at.
 pub fn decide(ask: &Ask<'_>, policy: &Policy) -> Result<Permit, Denied> {
-    let mut of_this_issuer = policy.identities().iter().filter(|identity| identity.issuer == *ask.issuer);
-    let identity = if let Some(wanted) = ask.identity {
-        // Bounded and escaped: the caller wrote it, the audit log keeps it.
-        let shown = || wanted.chars().take(80).flat_map(char::escape_debug).collect();
-        let found = of_this_issuer.find(|identity| is_called(identity, wanted));
-        let identity = found.ok_or_else(|| Denied::NoSuchIdentity(shown()))?;
-        let differences = identity.differences(ask.claims);
-        if !differences.is_empty() {
-            return Err(Denied::ClaimsDiffer { identity: identity.name.clone(), differences });
-        }
-        identity
-    } else {
-        let matching: Vec<&Identity> =
-            of_this_issuer.filter(|identity| identity.differences(ask.claims).is_empty()).collect();
-        match *matching.as_slice() {
-            [] => return Err(Denied::NoneMatches),
-            [one] => one,
-            ref several => {
-                return Err(Denied::SeveralMatch(several.iter().map(|identity| identity.name.clone()).collect()));
-            }
-        }
+    if let Some(trap) = ask.issuer.trap(ask.claims.all()) {
+        return Err(Denied::Trap { claim: trap.claim, why: trap.why });
+    }
+    let identity = match ask.identity {
+        Some(wanted) => named(ask, policy, wanted)?,
+        None => the_only_one(ask, policy)?,
     };
+    let name = || identity.name.clone();
+    if !identity.enabled {
+        return Err(Denied::Disabled(name()));
+    }
+    let life = identity.life_at(ask.now, ask.life).ok_or_else(|| Denied::Expired(name()))?;
+    if !identity.is_open_to(ask.peer) {
+        return Err(Denied::Network(name()));
+    }
+    if identity.mode == Mode::Audit {
+        return Err(Denied::AuditMode(name()));
+    }
     Ok(Permit {
         identity_id: identity.id,
-        identity: identity.name.clone(),
+        identity: name(),
         rule: policy.rule_digest(identity),
         grants: identity.grants.clone(),
-        ttl: identity.ttl,
+        life,
     })
 }
 
-fn is_called(identity: &Identity, wanted: &str) -> bool {
-    identity.name.as_str() == wanted || wanted.parse::<Uuid>().is_ok_and(|id| id == identity.id)
+/// The identity that was asked for, if its rules hold.
+fn named<'p>(ask: &Ask<'_>, policy: &'p Policy, wanted: &str) -> Result<&'p Identity, Denied> {
+    // Bounded and escaped: the caller wrote it, the audit log keeps it.
+    let shown = || wanted.chars().take(80).flat_map(char::escape_debug).collect();
+    let found = policy.identity_called(wanted).filter(|identity| identity.issuer == ask.issuer.name);
+    let identity = found.ok_or_else(|| Denied::NoSuchIdentity(shown()))?;
+    let differences = identity.differences(ask.claims);
+    if !differences.is_empty() {
+        return Err(Denied::ClaimsDiffer { identity: identity.name.clone(), differences });
+    }
+    Ok(identity)
+}
+
+/// The only identity whose rules hold. One that hands out nothing stands in nobody's way.
+fn the_only_one<'p>(ask: &Ask<'_>, policy: &'p Policy) -> Result<&'p Identity, Denied> {
+    let candidates = policy.candidates(&ask.issuer.name, ask.claims);
+    let matching: Vec<&Identity> = candidates.filter(|identity| identity.differences(ask.claims).is_empty()).collect();
+    let live = |identity: &&&Identity| identity.enabled && identity.mode == Mode::Enforce;
+    let in_force: Vec<&Identity> = matching.iter().filter(live).copied().collect();
+    match (in_force.as_slice(), matching.as_slice()) {
+        ([one], _) | ([], [one, ..]) => Ok(one),
+        ([], []) => Err(Denied::NoneMatches),
+        (several, _) => Err(Denied::SeveralMatch(several.iter().map(|identity| identity.name.clone()).collect())),
+    }
 }
 
 #[cfg(test)]
@@ -145,14 +207,16 @@ mod tests {
         let policy = Policy::merge([Policy::parse(POLICY).unwrap()]).unwrap();
         let Value::Object(all) = claims else { panic!("an object") };
         let claims = Claims::proven("https://ci.example.com", all);
-        decide(&Ask { issuer: &issuer.parse().unwrap(), claims: &claims, identity }, &policy)
+        let issuer = policy.issuer(&issuer.parse().unwrap()).unwrap();
+        let (peer, now) = (Some("192.0.2.7".parse().unwrap()), Timestamp::UNIX_EPOCH);
+        decide(&Ask { issuer, claims: &claims, identity, life: None, peer, now }, &policy)
     }
 
     #[test]
     fn a_named_identity_whose_claims_hold_is_permitted() {
         let permit = ask("ci", json!({"repository_id": "74", "ref": "refs/heads/main"}), Some("ci/app")).unwrap();
         assert_eq!(permit.identity.as_str(), "ci/app");
-        assert_eq!(permit.ttl.as_secs(), 3600);
+        assert_eq!(permit.life, 3600);
         let by_id = permit.identity_id.to_string();
         assert!(ask("ci", json!({"repository_id": "74", "ref": "refs/heads/main"}), Some(&by_id)).is_ok());
     }

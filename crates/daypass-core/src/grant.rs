@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::names::{IndexName, ProjectName};
+use crate::{
+    names::{IndexName, ProjectName},
+    star,
+};
 
 /// Something one may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -51,35 +54,8 @@ impl ProjectPattern {
 
     /// Whether `project` is meant.
     pub fn matches(&self, project: &ProjectName) -> bool {
-        matches_from(self.0.as_bytes(), project.as_str().as_bytes())
+        star::matches(self.0.as_bytes(), project.as_str().as_bytes())
     }
-}
-
-/// Linear in pattern × name: on a mismatch only the *last* star is widened (the classic two-pointer walk).
-fn matches_from(pattern: &[u8], name: &[u8]) -> bool {
-    let (mut p, mut n) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while n < name.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                star = Some((p, n));
-                p += 1;
-            }
-            Some(byte) if Some(byte) == name.get(n) => {
-                p += 1;
-                n += 1;
-            }
-            _ => match star {
-                Some((at, taken)) => {
-                    star = Some((at, taken + 1));
-                    p = at + 1;
-                    n = taken + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern.iter().skip(p).all(|byte| *byte == b'*')
 }
 
 impl std::str::FromStr for ProjectPattern {

@@ -1,13 +1,16 @@
 //! A named rule: which claims may become which grants.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
-use serde_json::Value;
+use ipnet::IpNet;
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{
+    claim_rule::{ClaimPath, ClaimRule},
     claims::Claims,
     clock::Ttl,
+    condition::Condition,
     grant::Grant,
     names::{IdentityName, IssuerName},
 };
@@ -23,14 +26,38 @@ pub struct Identity {
     pub id: Uuid,
     /// The name people use.
     pub name: IdentityName,
+    /// What it is for, for people.
+    pub description: Option<Box<str>>,
     /// Who must vouch.
     pub issuer: IssuerName,
     /// What the outside token must say; every rule must hold. Never empty.
-    pub rules: BTreeMap<Box<str>, ClaimRule>,
+    pub rules: BTreeMap<ClaimPath, ClaimRule>,
+    /// What must hold besides.
+    pub when: Option<Condition>,
+    /// Where the request may come from. Empty: from anywhere.
+    pub networks: Vec<IpNet>,
     /// What its holder may do.
     pub grants: Vec<Grant>,
-    /// How long an access token lives.
+    /// How long an access token lives when nothing is asked for.
     pub ttl: Ttl,
+    /// How long an access token lives at most.
+    pub longest_ttl: Ttl,
+    /// When it stops to be assumable. No access token outlives this.
+    pub expires_at: Option<Timestamp>,
+    /// Whether it can be assumed at all.
+    pub enabled: bool,
+    /// Whether it hands out anything.
+    pub mode: Mode,
+}
+
+/// What happens when everything matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// It is handed out.
+    #[default]
+    Enforce,
+    /// Nothing is handed out; that it would have been is in the audit log. For trying a rule out.
+    Audit,
 }
 
 impl Identity {
@@ -39,33 +66,33 @@ impl Identity {
         Uuid::new_v5(&IDENTITY_NAMESPACE, name.as_str().as_bytes())
     }
 
-    /// The rules that `claims` break, by claim name. Empty when all hold.
+    /// What `claims` break: rules by claim name, then the condition. Empty when all hold.
     pub fn differences(&self, claims: &Claims) -> Vec<Difference> {
-        let differs = |(name, rule): (&str, &ClaimRule)| match claims.get(name) {
-            None => Some(Difference { claim: name.into(), what: DifferenceKind::Missing }),
+        let differs = |(path, rule): (&ClaimPath, &ClaimRule)| match path.find(claims.all()) {
+            None => Some(Difference { claim: path.as_str().into(), what: DifferenceKind::Missing }),
             Some(value) if rule.holds(value) => None,
-            Some(_) => Some(Difference { claim: name.into(), what: DifferenceKind::Differs }),
+            Some(_) => Some(Difference { claim: path.as_str().into(), what: DifferenceKind::Differs }),
         };
-        self.rules.iter().map(|(name, rule)| (&**name, rule)).filter_map(differs).collect()
-    }
-}
-
-/// What one claim must be.
-///
-/// The rest of the rule language (lists, globs, JSON pointers) takes its seat here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ClaimRule {
-    /// The claim is a JSON string, equal byte for byte. No coercion: the number 65 is not `"65"`.
-    Exact(Box<str>),
-}
-
-impl ClaimRule {
-    /// Whether `value` obeys the rule.
-    pub fn holds(&self, value: &Value) -> bool {
-        match self {
-            Self::Exact(expected) => value.as_str() == Some(expected),
+        let mut differences: Vec<_> = self.rules.iter().filter_map(differs).collect();
+        if differences.is_empty() && self.when.as_ref().is_some_and(|when| !when.holds(claims.all())) {
+            differences.push(Difference { claim: "when".into(), what: DifferenceKind::Condition });
         }
+        differences
+    }
+
+    /// Whether a request from `peer` may assume it.
+    pub fn is_open_to(&self, peer: Option<IpAddr>) -> bool {
+        // An IPv4 client of a socket for both families has an address in other clothes.
+        let peer = peer.map(|peer| peer.to_canonical());
+        self.networks.is_empty() || peer.is_some_and(|peer| self.networks.iter().any(|network| network.contains(&peer)))
+    }
+
+    /// How long an access token lives that is signed at `now`, when a life of `wanted` seconds was asked for, if any was.
+    /// `None` when the identity has expired.
+    pub fn life_at(&self, now: Timestamp, wanted: Option<i64>) -> Option<i64> {
+        let life = wanted.map_or(self.ttl.as_secs(), |wanted| wanted.clamp(1, self.longest_ttl.as_secs()));
+        let left = self.expires_at.map(|end| end.as_second() - now.as_second());
+        Some(left.map_or(life, |left| life.min(left))).filter(|life| *life > 0)
     }
 }
 
@@ -85,6 +112,8 @@ pub enum DifferenceKind {
     Missing,
     /// The token has another value.
     Differs,
+    /// The condition `when` is not `true`.
+    Condition,
 }
 
 impl std::fmt::Display for Difference {
@@ -92,6 +121,7 @@ impl std::fmt::Display for Difference {
         match self.what {
             DifferenceKind::Missing => write!(f, "claim `{}` is missing", self.claim),
             DifferenceKind::Differs => write!(f, "claim `{}` differs", self.claim),
+            DifferenceKind::Condition => f.write_str("the condition `when` does not hold"),
         }
     }
 }

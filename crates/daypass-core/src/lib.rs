@@ -15,6 +15,9 @@
 //! | [`digest`] | SHA-256, as hexadecimal |
 //! | [`claims`] | what a *verified* outside token says |
 //! | [`grant`] | what may be done, on which index and projects |
+//! | [`claim_rule`], [`condition`] | what one claim must be; what must hold besides, in CEL |
+//! | [`preset`] | what is known of each CI and cloud: what to pin, what never to believe |
+//! | [`lint`] | rules that are too broad, and what to pin instead |
 //! | [`identity`] | a named rule: which claims may become which grants |
 //! | [`issuer`] | who outside is trusted, and with which keys |
 //! | [`person`] | people, and what a sign-in leaves |
@@ -30,23 +33,28 @@
 
 pub mod access_token;
 pub mod audit;
+pub mod claim_rule;
 pub mod claims;
 pub mod client;
 pub mod clock;
+pub mod condition;
 pub mod decide;
 pub mod digest;
 pub mod grant;
 pub mod identity;
 pub mod issuer;
+pub mod lint;
 pub mod names;
 pub mod opaque;
 pub mod person;
 pub mod policy;
+pub mod preset;
 pub mod provider;
 pub mod public_url;
 pub mod request;
 pub mod role;
 pub mod secret;
 pub mod session;
+mod star;
 
 pub use jiff::{SignedDuration, Timestamp};

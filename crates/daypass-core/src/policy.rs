@@ -32,15 +32,17 @@ use std::{
     sync::Arc,
 };
 
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
     access_token::{AccessTokenClaims, Holder},
     client::Client,
     clock::Ttl,
+    condition::Condition,
     digest::Sha256,
     grant::Grant,
-    identity::{ClaimRule, Identity},
+    identity::{Identity, Mode},
     issuer::TrustedIssuer,
     names::{ClientId, IdentityName, IssuerName, ProviderName},
     provider::Provider,
@@ -50,7 +52,9 @@ pub use invalid::InvalidPolicy;
 pub use seats::{Membership, Rights};
 
 mod invalid;
+mod lookup;
 mod people;
+pub(crate) mod pins;
 mod seats;
 mod written;
 
@@ -70,6 +74,7 @@ pub struct Policy {
     bindings: Vec<Binding>,
     /// What each seat of the bindings grants, by the seat's digest.
     seats: Arc<HashMap<Box<str>, Grant>>,
+    lookup: Arc<lookup::Lookup>,
 }
 
 impl Policy {
@@ -77,6 +82,12 @@ impl Policy {
     pub fn parse(text: &str) -> Result<Self, InvalidPolicy> {
         let written: written::Written =
             toml::from_str(text).map_err(|error| InvalidPolicy::Syntax(error.to_string().trim_end().to_owned()))?;
+        written.check()
+    }
+
+    /// Reads a policy, or a part of one, that is written as JSON in the same form.
+    pub fn from_json(value: &serde_json::Value) -> Result<Self, InvalidPolicy> {
+        let written = written::Written::deserialize(value).map_err(|error| InvalidPolicy::Syntax(error.to_string()))?;
         written.check()
     }
 
@@ -91,17 +102,22 @@ impl Policy {
             all.bindings.extend(part.bindings);
         }
         all.check_together()?;
+        all.check_pins()?;
         all.check_people()?;
         all.bind_identities()?;
         all.seats = Arc::new(all.all_seats());
+        all.lookup = Arc::new(lookup::Lookup::of(&all));
         Ok(all)
     }
 
     /// Gives identities what roles bind to them.
     fn bind_identities(&mut self) -> Result<(), InvalidPolicy> {
+        let places: HashMap<IdentityName, usize> =
+            self.identities.iter().enumerate().map(|(at, identity)| (identity.name.clone(), at)).collect();
         for binding in &self.bindings {
             for name in &binding.identities {
-                let Some(identity) = self.identities.iter_mut().find(|identity| identity.name == *name) else {
+                let place = places.get(name).copied();
+                let Some(identity) = place.and_then(|at| self.identities.get_mut(at)) else {
                     let reason = "it is bound to a role and not defined".to_owned();
                     return Err(InvalidPolicy::Makes { kind: "identity", name: name.to_string(), reason });
                 };
@@ -115,13 +131,14 @@ impl Policy {
     }
 
     fn check_together(&self) -> Result<(), InvalidPolicy> {
-        for (position, issuer) in self.issuers.iter().enumerate() {
-            for other in self.issuers.iter().skip(position + 1) {
-                if other.name == issuer.name {
-                    return Err(InvalidPolicy::Twice { kind: "issuer", name: issuer.name.to_string() });
-                }
-                if other.url == issuer.url {
-                    return Err(InvalidPolicy::SameUrl { first: issuer.name.clone(), second: other.name.clone() });
+        let (mut names, mut urls) = (BTreeSet::new(), HashMap::new());
+        for issuer in &self.issuers {
+            if !names.insert(&issuer.name) {
+                return Err(InvalidPolicy::Twice { kind: "issuer", name: issuer.name.to_string() });
+            }
+            for url in issuer.spellings() {
+                if let Some(first) = urls.insert(url, &issuer.name) {
+                    return Err(InvalidPolicy::SameUrl { first: first.clone(), second: issuer.name.clone() });
                 }
             }
         }
@@ -130,7 +147,7 @@ impl Policy {
             if !seen.insert(&identity.name) {
                 return Err(InvalidPolicy::Twice { kind: "identity", name: identity.name.to_string() });
             }
-            if self.issuer(&identity.issuer).is_none() {
+            if !names.contains(&identity.issuer) {
                 let (identity, issuer) = (identity.name.clone(), identity.issuer.clone());
                 return Err(InvalidPolicy::NoSuchIssuer { identity, issuer });
             }
@@ -187,19 +204,21 @@ impl Policy {
     /// A rule that was withdrawn, or changed in any part, makes another identity of it: its tokens are worth nothing
     /// from then on. Its grants are the caller's to compare.
     fn identity_of(&self, claims: &AccessTokenClaims, name: &IdentityName, rule: &str) -> Option<&Identity> {
-        let identity = self.identities.iter().find(|identity| identity.name == *name)?;
-        let same = identity.id.to_string() == claims.sub
-            && self.issuer(&identity.issuer).is_some_and(|issuer| *issuer.url == *claims.act.iss)
-            && self.rule_digest(identity) == rule;
+        let identity = self.identity_with_rule(name.as_str(), rule)?;
+        let same = identity.enabled
+            && identity.mode == Mode::Enforce
+            && identity.id.to_string() == claims.sub
+            && self.issuer(&identity.issuer).is_some_and(|issuer| *issuer.url == *claims.act.iss);
         same.then_some(identity)
     }
 
-    /// A digest of who may assume an identity: its issuer's URL and its claim rules. Not of its grants.
-    pub fn rule_digest(&self, identity: &Identity) -> String {
+    fn digest_of_rule(&self, identity: &Identity) -> String {
         let issuer = self.issuer(&identity.issuer).map(|issuer| &*issuer.url);
-        let rules: Vec<_> =
-            identity.rules.iter().map(|(claim, ClaimRule::Exact(value))| (claim, "exact", value)).collect();
-        Sha256::of(json!([issuer, rules]).to_string()).prefix(32)
+        let rules: Vec<_> = identity.rules.iter().map(|(claim, rule)| (claim.as_str(), rule.to_json())).collect();
+        let when = identity.when.as_ref().map(Condition::as_str);
+        // Whoever shortens an identity's time wants its tokens to end, too.
+        let end = identity.expires_at.map(|end| end.as_second());
+        Sha256::of(json!([issuer, rules, when, end]).to_string()).prefix(32)
     }
 
     /// The issuer of that name.
@@ -248,8 +267,24 @@ mod tests {
             ("[[identity]]", "[[identiti]]", "unknown field"),
             ("ttl =", "tll =", "unknown field"),
             ("issuer = \"ci\"", "issuer = \"other\"", "not defined"),
-            ("\"74\"", "74", "must be a string"),
-            ("\"74\"", "[\"74\"]", "must be a string"),
+            ("\"74\"", "74.5", "must be a text"),
+            ("\"74\"", "[]", "1 to 100 values"),
+            ("\"74\"", "\"\"", "pins nothing"),
+            ("\"74\"", "{ glob = \"7**\" }", "`**` is not known"),
+            ("\"74\"", "{ regex = \"7.*\" }", "must be a text"),
+            ("ref =", "\"/a//b\" =", "is not a claim"),
+            ("ttl = \"15m\"", "ttl = { default = \"2h\", max = \"1h\" }", "is longer than `ttl.max`"),
+            ("ttl = \"15m\"", "when = \"claims.ref.matches('.*')\"", "may not use `matches`"),
+            ("ttl = \"15m\"", "networks = [\"10.0.0.0/33\"]", "is no network"),
+            ("ttl = \"15m\"", "mode = \"off\"", "unknown variant"),
+            ("keys =", "preset = \"githup\"\n        keys =", "no such preset"),
+            ("keys =", "max_life = \"25h\"\n        keys =", "longer than 24 hours"),
+            ("keys =", "algorithms = [\"HS256\"]\n        keys =", "is none of RS256"),
+            ("keys =", "replay = { bounded = 1 }\n        keys =", "must be `\"once\"`"),
+            ("keys =", "replay = \"never\"\n        keys =", "must be `\"once\"`"),
+            ("keys =", "pin = [\"environment\"]\n        keys =", "must pin `environment`"),
+            ("keys =", "regions = [\"eu-central-1\"]\n        keys =", "for the preset `aws-sigv4` only"),
+            ("https://ci.example.com", "https://gitlab.com", "say `preset = \"gitlab\"`"),
             ("claims = { repository_id = \"74\", ref = \"refs/heads/main\" }", "", "no `claims`"),
             ("[\"pull\"]", "[]", "at least one"),
             ("[\"pull\"]", "[\"fetch\"]", "unknown variant"),

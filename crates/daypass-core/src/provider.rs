@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{identity::ClaimRule, names::ProviderName};
+use crate::{claim_rule::ClaimRule, names::ProviderName};
 
 /// A provider that people may sign in at.
 #[derive(Debug, Clone, PartialEq, Eq)]

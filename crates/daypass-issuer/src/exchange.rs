@@ -6,6 +6,7 @@ use daypass_core::{
     audit::{AuditKind, Outcome},
     decide::{Ask, Denied, Permit, decide},
     digest::Sha256,
+    issuer::Replay,
     secret::Secret,
 };
 use daypass_oidc::verify::{self, ExpectedOutside, Proven, Refused};
@@ -44,7 +45,17 @@ struct Wanted<'a> {
     outside_token: &'a str,
     token_sha256: Sha256,
     identity: Option<&'a str>,
+    /// How many seconds the access token is to live.
+    life: Option<i64>,
     client_id: &'a str,
+}
+
+/// An outside token that is proven and decided about.
+struct Exchange<'a> {
+    wanted: &'a Wanted<'a>,
+    proven: &'a Proven,
+    replay: Replay,
+    now: Timestamp,
 }
 
 /// Exchanges an outside token for an access token.
@@ -54,15 +65,23 @@ pub(crate) async fn exchange(parts: &Parts, caller: &Caller, form: &Form) -> Res
     let now = parts.clock.now();
     let (trusted, proven) = prove(parts, &trust, &wanted, now).await?;
     let actor =
-        Actor { iss: proven.claims.issuer().to_owned(), sub: proven.claims.subject().unwrap_or_default().to_owned() };
-    let ask = Ask { issuer: &trusted.issuer.name, claims: &proven.claims, identity: wanted.identity };
+        Actor { iss: trusted.issuer.url.to_string(), sub: proven.claims.subject().unwrap_or_default().to_owned() };
+    let ask = Ask {
+        issuer: &trusted.issuer,
+        claims: &proven.claims,
+        identity: wanted.identity,
+        life: wanted.life,
+        peer: Some(caller.context.peer),
+        now,
+    };
     let permit = decide(&ask, &trust.policy).map_err(|denied| refuse_denied(&denied, &wanted, &actor))?;
     if parts.refusals.is_worn_out(&wanted.token_sha256) {
         // Replayed again and again: every further row in the log would say the same.
         let answer = OAuthError::slow_down(WINDOW_SECONDS);
         return Err(Refusal { recorded: true, holds_genuine: true, ..Refusal::new(answer, "replayed") });
     }
-    hand_out(parts, caller, &wanted, &proven, permit, actor, now).await
+    let exchange = Exchange { wanted: &wanted, proven: &proven, replay: trusted.issuer.replay, now };
+    hand_out(parts, caller, &exchange, permit, actor).await
 }
 
 fn parse<'a>(parts: &Parts, form: &'a Form) -> Result<Wanted<'a>, Refusal> {
@@ -97,7 +116,13 @@ fn parse<'a>(parts: &Parts, form: &'a Form) -> Result<Wanted<'a>, Refusal> {
     if client_id.len() > 128 || !client_id.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(refuse(OAuthError::invalid_request("the client_id is not printable"), "malformed_request"));
     }
-    Ok(Wanted { outside_token, token_sha256, identity: form.find("identity"), client_id })
+    let life = form.find("expires_in").map(str::parse::<u32>).transpose();
+    let Some(life) = life.ok().filter(|life| *life != Some(0)) else {
+        let description = "`expires_in` is a whole number of seconds, from 1";
+        return Err(refuse(OAuthError::invalid_request(description), "malformed_request"));
+    };
+    let life = life.map(i64::from);
+    Ok(Wanted { outside_token, token_sha256, identity: form.find("identity"), life, client_id })
 }
 
 /// Finds the one issuer whose key may verify the token, and verifies it.
@@ -109,7 +134,7 @@ async fn prove<'t>(
 ) -> Result<(&'t Trusted, Proven), Refusal> {
     let refuse = |refused: &Refused| refuse_unproven(parts, wanted, refused.code(), &refused.to_string(), refused);
     let unverified = verify::peek(wanted.outside_token).map_err(|refused| refuse(&refused))?;
-    let Some(trusted) = trust.find(&unverified.iss) else {
+    let Some(trusted) = trust.find(&unverified) else {
         let reason = "the token's issuer is not registered";
         return Err(refuse_stranger(wanted, "issuer_unknown", reason));
     };
@@ -126,7 +151,10 @@ async fn prove<'t>(
     })?;
     let own = [parts.public_url.as_str().into()];
     let audiences = if trusted.issuer.audiences.is_empty() { &own[..] } else { &trusted.issuer.audiences };
-    let expected = ExpectedOutside { issuer_url: &trusted.issuer.url, audiences, now };
+    // The other spelling of the same issuer is as good as the one it is registered by; the claims name the latter.
+    let spelling = trusted.issuer.spellings().find(|spelling| **spelling == *unverified.iss);
+    let issuer_url = spelling.unwrap_or(&trusted.issuer.url);
+    let expected = ExpectedOutside { issuer_url, audiences, limits: &trusted.issuer.limits, now };
     let proven =
         verify::verify_outside_token(wanted.outside_token, &expected, &keys).map_err(|refused| refuse(&refused))?;
     Ok((trusted, proven))
@@ -170,11 +198,18 @@ fn refuse_denied(denied: &Denied, wanted: &Wanted<'_>, actor: &Actor) -> Refusal
             "; ask whoever runs this server to compare the identity's rule with the job's claims"
         }
         Denied::SeveralMatch(_) => "; pass `identity`",
+        Denied::Trap { .. } => "; run the job on another event, or ask whoever runs this server",
+        Denied::Network(_) | Denied::Disabled(_) | Denied::Expired(_) | Denied::AuditMode(_) => {
+            "; ask whoever runs this server"
+        }
     };
     Refusal {
         reason: denied.to_string(),
         actor: Some(Box::new(actor.clone())),
-        identity: wanted.identity.map(|name| name.chars().take(128).flat_map(char::escape_debug).collect()),
+        identity: denied
+            .identity()
+            .map(ToString::to_string)
+            .or_else(|| wanted.identity.map(|name| name.chars().take(128).flat_map(char::escape_debug).collect())),
         token_sha256: Some(wanted.token_sha256),
         ..Refusal::new(OAuthError::invalid_request(format!("{denied}{advice}")).because(denied.code()), denied.code())
     }
@@ -184,15 +219,14 @@ fn refuse_denied(denied: &Denied, wanted: &Wanted<'_>, actor: &Actor) -> Refusal
 async fn hand_out(
     parts: &Parts,
     caller: &Caller,
-    wanted: &Wanted<'_>,
-    proven: &Proven,
+    exchange: &Exchange<'_>,
     permit: Permit,
     actor: Actor,
-    now: Timestamp,
 ) -> Result<Issued, Refusal> {
+    let &Exchange { wanted, proven, replay, now } = exchange;
     let not_now = |code| Refusal::new(OAuthError::unavailable(), code);
     let identity = permit.identity.to_string();
-    let expires_in = permit.ttl.as_secs();
+    let expires_in = permit.life;
     let issued_at = now.as_second();
     let claims = AccessTokenClaims {
         iss: parts.public_url.to_string(),
@@ -220,9 +254,16 @@ async fn hand_out(
     granted.token_id = Some(claims.jti);
     granted.expires_at = now.checked_add(SignedDuration::from_secs(expires_in)).ok();
 
+    let actor_issuer = actor.iss.clone();
     let mut refusal = Refusal::new(
-        OAuthError::invalid_request("this outside token was already exchanged once; request a fresh one from the CI")
-            .because("replayed"),
+        OAuthError::invalid_request(match replay {
+            Replay::Once => "this outside token was already exchanged once; request a fresh one from the CI",
+            Replay::Bounded(_) | Replay::Off => {
+                "this outside token was exchanged as often as its issuer's tokens may be; request a fresh one from the CI, \
+                 or ask whoever runs this server to raise `replay`"
+            }
+        })
+        .because("replayed"),
         "replayed",
     );
     refusal.recorded = true;
@@ -232,11 +273,8 @@ async fn hand_out(
     let mut replayed = caller.event(now, AuditKind::TokenRefused, Outcome::Refused);
     refusal.describe(&mut replayed);
 
-    let proof = SpentProof {
-        issuer: proven.claims.issuer().to_owned(),
-        proof: proven.replay_key.clone(),
-        until: proven.spend_until,
-    };
+    let (proof, until) = (proven.replay_key.clone(), proven.spend_until);
+    let proof = SpentProof { issuer: actor_issuer, proof, until, replay };
     match parts.store.record_exchange(proof, granted, replayed).await {
         Ok(Spend::First) => Ok(Issued { access_token, expires_in, identity }),
         Ok(Spend::Replayed) => Err(refusal),

@@ -15,7 +15,7 @@ use daypass_core::{
     provider::Provider,
     secret::Secret,
 };
-use daypass_oidc::{issuer_keys::IssuerKeys, jwks::KeySet, provider::ProviderClient};
+use daypass_oidc::{issuer_keys::IssuerKeys, jwks::KeySet, provider::ProviderClient, verify::Unverified};
 
 use crate::error::IssuerError;
 
@@ -24,8 +24,10 @@ use crate::error::IssuerError;
 pub struct LoadedPolicy {
     /// The policy.
     pub policy: Arc<Policy>,
-    /// The contents of the key files, by issuer.
-    pub key_files: BTreeMap<IssuerName, KeySet>,
+    /// The keys that a file or the policy itself holds, by issuer.
+    pub fixed_keys: BTreeMap<IssuerName, KeySet>,
+    /// The authorities of issuers' certificates, in PEM.
+    pub issuer_cas: BTreeMap<IssuerName, Box<str>>,
     /// Our secrets at the providers.
     pub provider_secrets: BTreeMap<ProviderName, Secret>,
     /// The secrets of confidential clients.
@@ -58,6 +60,7 @@ struct Door {
 #[derive(Clone)]
 pub(crate) struct Trusted {
     pub(crate) issuer: TrustedIssuer,
+    ca: Option<Box<str>>,
     pub(crate) keys: Arc<IssuerKeys>,
 }
 
@@ -83,14 +86,24 @@ impl Trust {
         let before = self.now.load();
         let mut by_url = HashMap::new();
         for issuer in loaded.policy.issuers() {
+            let ca = loaded.issuer_cas.get(&issuer.name).cloned();
             let keys = match (before.by_url.get(&issuer.url), &issuer.keys) {
-                (_, KeySource::JwksFile(_)) => {
-                    Arc::new(IssuerKeys::fixed(loaded.key_files.get(&issuer.name).cloned().unwrap_or_default()))
+                (_, KeySource::JwksFile(_) | KeySource::Inline(_)) => {
+                    Arc::new(IssuerKeys::fixed(loaded.fixed_keys.get(&issuer.name).cloned().unwrap_or_default()))
                 }
-                (Some(known), KeySource::Discovery) if known.issuer == *issuer => known.keys.clone(),
-                (_, KeySource::Discovery) => self.discover(issuer)?,
+                // It is asked itself; no key verifies anything.
+                (_, KeySource::AwsSts { .. }) => Arc::new(IssuerKeys::fixed(KeySet::default())),
+                (Some(known), KeySource::Discovery | KeySource::JwksUri(_))
+                    if known.issuer == *issuer && known.ca == ca =>
+                {
+                    known.keys.clone()
+                }
+                (_, KeySource::Discovery | KeySource::JwksUri(_)) => self.discover(issuer, ca.as_deref())?,
             };
-            by_url.insert(issuer.url.clone(), Trusted { issuer: issuer.clone(), keys });
+            let trusted = Trusted { issuer: issuer.clone(), ca, keys };
+            for spelling in issuer.spellings() {
+                by_url.insert(spelling.into(), trusted.clone());
+            }
         }
         let mut providers = BTreeMap::new();
         for provider in loaded.policy.providers() {
@@ -113,11 +126,11 @@ impl Trust {
             .map_err(|error| IssuerError::Issuer { issuer: provider.name.to_string(), reason: error.to_string() })
     }
 
-    fn discover(&self, issuer: &TrustedIssuer) -> Result<Arc<IssuerKeys>, IssuerError> {
+    fn discover(&self, issuer: &TrustedIssuer, ca: Option<&str>) -> Result<Arc<IssuerKeys>, IssuerError> {
         let mut issuer = issuer.clone();
         // `--dev` is for trying things out on one machine, where the issuer is on loopback too.
         issuer.allow_private_network |= self.allow_loopback_issuers;
-        IssuerKeys::discovery(&issuer, self.clock.clone())
+        IssuerKeys::discovery(&issuer, ca, self.clock.clone())
             .map(Arc::new)
             .map_err(|error| IssuerError::Issuer { issuer: issuer.name.to_string(), reason: error.to_string() })
     }
@@ -129,9 +142,14 @@ impl Trust {
 }
 
 impl InForce {
-    /// The registered issuer with exactly this `iss`, byte for byte.
-    pub(crate) fn find(&self, unverified_iss: &str) -> Option<&Trusted> {
-        self.by_url.get(unverified_iss)
+    /// The registered issuer with exactly this `iss`, byte for byte; or the one of the trust domain, if it is a SPIFFE ID
+    /// that the token is about.
+    pub(crate) fn find(&self, unverified: &Unverified) -> Option<&Trusted> {
+        let of_domain = || {
+            let trusted = self.by_url.get(unverified.trust_domain.as_deref()?)?;
+            trusted.issuer.limits.trust_domain.is_some().then_some(trusted)
+        };
+        self.by_url.get(&*unverified.iss).or_else(of_domain)
     }
 
     /// How to talk to a provider.

@@ -60,6 +60,8 @@ pub struct HttpOptions {
     pub use_system_proxy: bool,
     /// Resolves names, instead of the system. What it finds is still checked.
     pub resolver: Option<Arc<dyn dns::Resolve>>,
+    /// An authority whose certificates are believed besides those of the system, in PEM (RFC 7468 §5).
+    pub ca: Option<Arc<str>>,
 }
 
 impl HttpOptions {
@@ -74,6 +76,7 @@ impl HttpOptions {
             follow_redirects: false,
             use_system_proxy: false,
             resolver: None,
+            ca: None,
         }
     }
 }
@@ -275,6 +278,9 @@ fn make(options: &HttpOptions, secure: bool, proxy: bool) -> Result<Client, reqw
     }
     if !proxy {
         builder = builder.no_proxy();
+    }
+    if let Some(ca) = options.ca.as_ref().filter(|_| secure) {
+        builder = builder.tls_certs_merge(reqwest::Certificate::from_pem_bundle(ca.as_bytes())?);
     }
     if !secure {
         // Redirects keep the scheme, so no certificate is ever looked at: do not load the system's.

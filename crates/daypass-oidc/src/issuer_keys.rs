@@ -22,7 +22,11 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use daypass_core::{SignedDuration, Timestamp, clock::Clock, issuer::TrustedIssuer};
+use daypass_core::{
+    SignedDuration, Timestamp,
+    clock::Clock,
+    issuer::{KeySource, TrustedIssuer},
+};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
@@ -83,26 +87,36 @@ impl IssuerKeys {
         Self(Source::Fixed(Arc::new(keys)))
     }
 
-    /// The keys that `issuer` publishes. Nothing is fetched until somebody asks.
-    pub fn discovery(issuer: &TrustedIssuer, clock: Arc<dyn Clock>) -> Result<Self, HttpError> {
+    /// The keys that `issuer` publishes, by discovery or where its policy says. Nothing is fetched until somebody asks.
+    ///
+    /// `ca` is the authority of its certificate in PEM, besides the usual ones.
+    pub fn discovery(issuer: &TrustedIssuer, ca: Option<&str>, clock: Arc<dyn Clock>) -> Result<Self, HttpError> {
         let reach = if issuer.allow_private_network { Reach::PrivateToo } else { Reach::Public };
-        Self::discovery_with(issuer, HttpClient::new(HttpOptions::new(reach)), clock)
+        let options = HttpOptions { ca: ca.map(Into::into), ..HttpOptions::new(reach) };
+        Self::discovery_with(issuer, HttpClient::new(options), clock)
     }
 
     /// The keys that `issuer` publishes, fetched by `http`.
     pub fn discovery_with(issuer: &TrustedIssuer, http: HttpClient, clock: Arc<dyn Clock>) -> Result<Self, HttpError> {
-        Self::published_by(&issuer.url, http, clock)
+        match &issuer.keys {
+            KeySource::JwksUri(uri) => Ok(Self::at(KeyAddress::pinned(&issuer.url, uri, http)?, clock)),
+            _ => Self::published_by(&issuer.url, http, clock),
+        }
     }
 
     /// The keys that whoever has the issuer URL `url` publishes, fetched by `http`.
     pub fn published_by(url: &str, http: HttpClient, clock: Arc<dyn Clock>) -> Result<Self, HttpError> {
-        Ok(Self(Source::Discovered(Arc::new(Discovered {
-            address: KeyAddress::of(url, http)?,
+        Ok(Self::at(KeyAddress::of(url, http)?, clock))
+    }
+
+    fn at(address: KeyAddress, clock: Arc<dyn Clock>) -> Self {
+        Self(Source::Discovered(Arc::new(Discovered {
+            address,
             clock,
             held: ArcSwapOption::empty(),
             windows: Mutex::default(),
             first_fetch: tokio::sync::Mutex::default(),
-        }))))
+        })))
     }
 
     /// The keys to verify a token with that names `kid`: a set with that key in it, if the issuer has published it.

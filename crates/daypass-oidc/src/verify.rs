@@ -12,7 +12,7 @@ mod compact;
 mod id_token;
 mod refused;
 
-use daypass_core::{SignedDuration, Timestamp, access_token::AccessTokenClaims, claims::Claims};
+use daypass_core::{SignedDuration, Timestamp, access_token::AccessTokenClaims, claims::Claims, issuer::Limits};
 use serde::Deserialize;
 
 pub use id_token::{ExpectedId, Identified};
@@ -34,8 +34,8 @@ pub const LEEWAY: SignedDuration = SignedDuration::from_secs(30);
 /// How much longer than `exp` + leeway a spent proof is remembered, for replicas whose clocks differ a little.
 const SPEND_MARGIN: SignedDuration = SignedDuration::from_secs(5);
 
-/// The longest life an outside token may have, from `iat` to `exp`. A CI's token lives as long as its job may.
-pub const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(24);
+/// The longest life one of our own access tokens may have.
+const LONGEST_OWN_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 /// What an outside token must say.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +44,8 @@ pub struct ExpectedOutside<'a> {
     pub issuer_url: &'a str,
     /// Its `aud` must be one of these.
     pub audiences: &'a [Box<str>],
+    /// What else it must be.
+    pub limits: &'a Limits,
     /// The time.
     pub now: Timestamp,
 }
@@ -76,8 +78,10 @@ pub struct ExpectedAccess<'a> {
 /// else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unverified {
-    /// Its `iss`.
+    /// Its `iss`; of a SPIFFE JWT-SVID without one, `spiffe://` and the trust domain of its `sub`.
     pub iss: String,
+    /// `spiffe://` and the trust domain, if its `sub` is a SPIFFE ID.
+    pub trust_domain: Option<String>,
     /// The key it says it is signed with.
     pub kid: Option<String>,
     /// The algorithm it says it is signed with.
@@ -89,18 +93,27 @@ pub fn peek(raw: &str) -> Result<Unverified, Refused> {
     /// `serde` refuses a second `iss`, so what is found here is what [`verify_outside_token`] finds.
     #[derive(Deserialize)]
     struct Issuer {
-        iss: String,
+        iss: Option<String>,
+        sub: Option<serde_json::Value>,
     }
+    let no_issuer = || Refused::Malformed("the payload has no `iss`");
     let compact = Compact::parse(raw, Kind::Outside)?;
     let payload = compact.payload()?;
-    let Issuer { iss } =
-        serde_json::from_slice(&payload).map_err(|_| Refused::Malformed("the payload has no `iss`"))?;
-    Ok(Unverified { iss, kid: compact.header.kid, alg: compact.header.alg })
+    let Issuer { iss, sub } = serde_json::from_slice(&payload).map_err(|_| no_issuer())?;
+    // SPIFFE ID §2: the trust domain is the authority of the ID.
+    let spiffe_id = sub.as_ref().and_then(|sub| sub.as_str()).and_then(|sub| sub.strip_prefix("spiffe://"));
+    let trust_domain = spiffe_id.and_then(|id| id.split('/').next()).map(|domain| format!("spiffe://{domain}"));
+    let iss = iss.or_else(|| trust_domain.clone()).ok_or_else(no_issuer)?;
+    Ok(Unverified { iss, trust_domain, kid: compact.header.kid, alg: compact.header.alg })
 }
 
 /// Verifies a token of an outside issuer, whose `keys` these are.
 pub fn verify_outside_token(raw: &str, expected: &ExpectedOutside<'_>, keys: &KeySet) -> Result<Proven, Refused> {
     let compact = Compact::parse(raw, Kind::Outside)?;
+    let algorithms = &expected.limits.algorithms;
+    if !algorithms.is_empty() && !algorithms.iter().any(|name| **name == *compact.header.alg) {
+        return Err(Refused::Algorithm);
+    }
     compact.prove(keys)?;
     claims::check_outside(&compact, expected)
 }

@@ -10,7 +10,7 @@ use std::{
 use daypass_core::{
     SignedDuration, Timestamp,
     clock::{Clock, ManualClock},
-    issuer::{KeySource, TrustedIssuer},
+    issuer::TrustedIssuer,
 };
 use daypass_oidc::{
     http::{HttpClient, HttpOptions, Reach, dns},
@@ -26,15 +26,15 @@ struct World {
 }
 
 fn trusted(url: &str, allow_private_network: bool) -> TrustedIssuer {
-    let (keys, audiences) = (KeySource::Discovery, Vec::new());
-    TrustedIssuer { name: "ci".parse().unwrap(), url: url.into(), keys, audiences, allow_private_network }
+    TrustedIssuer { allow_private_network, ..TrustedIssuer::generic("ci".parse().unwrap(), url) }
 }
 
 impl World {
     async fn new() -> Self {
         let provider = Provider::start().await;
         let clock = Arc::new(ManualClock::new(Timestamp::from_second(1_800_000_000).unwrap()));
-        let keys = IssuerKeys::discovery(&trusted(provider.url(), true), clock.clone() as Arc<dyn Clock>).unwrap();
+        let keys =
+            IssuerKeys::discovery(&trusted(provider.url(), true), None, clock.clone() as Arc<dyn Clock>).unwrap();
         Self { provider, clock, keys: Arc::new(keys) }
     }
 
@@ -314,7 +314,7 @@ async fn an_issuer_whose_name_leads_inside_is_not_asked() {
         assert!(error.contains("`ci.example.com` is not asked"), "{error}");
     }
     // And literal addresses are refused before anything is asked.
-    assert!(IssuerKeys::discovery(&trusted(provider.url(), false), clock()).is_err());
-    assert!(IssuerKeys::discovery(&trusted("https://169.254.169.254", true), clock()).is_err());
+    assert!(IssuerKeys::discovery(&trusted(provider.url(), false), None, clock()).is_err());
+    assert!(IssuerKeys::discovery(&trusted("https://169.254.169.254", true), None, clock()).is_err());
     assert!(keys("http", Reach::Public, &["1.1.1.1"]).is_err());
 }

@@ -1,7 +1,7 @@
 //! Every attack on an outside token is refused, and its honest twin is accepted.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use daypass_core::Timestamp;
+use daypass_core::{Timestamp, clock::Ttl, issuer::Limits};
 use daypass_oidc::{
     jwks::KeySet,
     verify::{ExpectedOutside, Proven, Refused, peek, verify_outside_token},
@@ -36,8 +36,12 @@ impl Door {
     }
 
     fn verify(&self, token: &str) -> Result<Proven, Refused> {
+        self.verify_within(token, &Limits::default())
+    }
+
+    fn verify_within(&self, token: &str, limits: &Limits) -> Result<Proven, Refused> {
         let now = Timestamp::from_second(self.now).unwrap();
-        let expected = ExpectedOutside { issuer_url: self.provider.url(), audiences: &self.audiences, now };
+        let expected = ExpectedOutside { issuer_url: self.provider.url(), audiences: &self.audiences, limits, now };
         verify_outside_token(token, &expected, &self.keys)
     }
 
@@ -428,4 +432,44 @@ async fn a_stranger_is_told_nothing_of_the_claims() {
     let refused = door.verify(&door.with(claims)).unwrap_err();
     assert!(refused.is_after_proof());
     assert!(!refused.to_string().contains("other\""));
+}
+
+#[tokio::test]
+async fn an_issuers_own_limits_are_kept() {
+    let door = Door::open().await;
+    let es256 = Limits { algorithms: vec!["ES256".into()], ..Limits::default() };
+    assert!(door.verify_within(&door.forge().es256().build(), &es256).is_ok());
+    assert_eq!(door.verify_within(&door.forge().build(), &es256), Err(Refused::Algorithm));
+    let short = Limits { longest_life: Ttl::from_secs(300), ..Limits::default() };
+    assert!(door.verify_within(&door.forge().build(), &short).is_ok());
+    let longer = door.with(json!({ "exp": door.now + 301 }));
+    assert_eq!(door.verify_within(&longer, &short), Err(Refused::LivesTooLong));
+    let young = Limits { longest_age: Some(Ttl::from_secs(60)), ..Limits::default() };
+    assert!(door.verify_within(&door.with(json!({ "iat": door.now - 60 })), &young).is_ok());
+    assert_eq!(door.verify_within(&door.with(json!({ "iat": door.now - 100 })), &young), Err(Refused::TooOld));
+}
+
+#[tokio::test]
+async fn a_spiffe_id_is_believed_in_its_own_trust_domain_only() {
+    let door = Door::open().await;
+    let limits = Limits { trust_domain: Some("example.org".into()), ..Limits::default() };
+    let svid = |claims: Value| door.with(claims);
+    let sub = "spiffe://example.org/ns/build/sa/ci";
+    for claims in
+        [json!({ "sub": sub, "iss": null }), json!({ "sub": sub, "iat": null }), json!({ "sub": sub, "iss": "x" })]
+    {
+        assert!(door.verify_within(&svid(claims.clone()), &limits).is_ok(), "{claims}");
+    }
+    let unverified = peek(&svid(json!({ "sub": sub, "iss": null }))).unwrap();
+    assert_eq!(unverified.iss, "spiffe://example.org");
+    for sub in [
+        "spiffe://example.org.evil/x",
+        "spiffe://example.org",
+        "spiffe://example.org/",
+        "spiffe://evil/example.org/",
+        "x",
+    ] {
+        assert_eq!(door.verify_within(&svid(json!({ "sub": sub })), &limits), Err(Refused::WrongIssuer), "{sub}");
+    }
+    assert!(peek(&door.with(json!({ "iss": null }))).is_err(), "without either, it is from nobody");
 }

@@ -1,6 +1,7 @@
 //! The policy files: read at start, and again when they change.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, SystemTime},
@@ -28,6 +29,8 @@ pub(crate) fn load(paths: &[PathBuf]) -> (Result<LoadedPolicy, Failure>, Watch) 
 fn read(paths: &[PathBuf], watch: &mut Watch) -> Result<LoadedPolicy, Failure> {
     let mut parts = Vec::new();
     let mut key_files = Vec::new();
+    let mut ca_files = Vec::new();
+    let mut fixed_keys = BTreeMap::new();
     let mut provider_secrets = Vec::new();
     let mut client_secrets = Vec::new();
     for path in paths {
@@ -39,9 +42,16 @@ fn read(paths: &[PathBuf], watch: &mut Watch) -> Result<LoadedPolicy, Failure> {
         // Relative to the policy file that names it.
         let beside = |file: &str| path.parent().unwrap_or(Path::new("")).join(file);
         for issuer in part.issuers() {
-            if let KeySource::JwksFile(file) = &issuer.keys {
-                key_files.push((issuer.name.clone(), beside(file)));
+            match &issuer.keys {
+                KeySource::JwksFile(file) => key_files.push((issuer.name.clone(), beside(file))),
+                KeySource::Inline(text) => {
+                    let keys = KeySet::parse(text.as_bytes())
+                        .map_err(|error| senseless(format!("issuer `{}`: {error}", issuer.name)))?;
+                    fixed_keys.insert(issuer.name.clone(), keys);
+                }
+                KeySource::Discovery | KeySource::JwksUri(_) | KeySource::AwsSts { .. } => {}
             }
+            ca_files.extend(issuer.ca_file.as_ref().map(|file| (issuer.name.clone(), beside(file))));
         }
         for provider in part.providers() {
             let place = provider.client_secret.as_ref().map(|source| SecretPlace::of(source, beside));
@@ -54,8 +64,8 @@ fn read(paths: &[PathBuf], watch: &mut Watch) -> Result<LoadedPolicy, Failure> {
         parts.push(part);
     }
     let policy = Policy::merge(parts).map_err(senseless)?;
-    let mut loaded = LoadedPolicy { policy: Arc::new(policy), ..LoadedPolicy::default() };
-    for (_, path) in &key_files {
+    let mut loaded = LoadedPolicy { policy: Arc::new(policy), fixed_keys, ..LoadedPolicy::default() };
+    for (_, path) in key_files.iter().chain(&ca_files) {
         watch.add(path.clone());
     }
     for (_, place) in &provider_secrets {
@@ -73,7 +83,10 @@ fn read(paths: &[PathBuf], watch: &mut Watch) -> Result<LoadedPolicy, Failure> {
     for (issuer, path) in key_files {
         let keys = KeySet::parse(read_text(&path)?.as_bytes())
             .map_err(|error| senseless(format!("{}: {error}", path.display())))?;
-        loaded.key_files.insert(issuer, keys);
+        loaded.fixed_keys.insert(issuer, keys);
+    }
+    for (issuer, path) in ca_files {
+        loaded.issuer_cas.insert(issuer, read_text(&path)?.into());
     }
     Ok(loaded)
 }

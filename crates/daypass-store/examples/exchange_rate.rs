@@ -19,6 +19,7 @@ use daypass_core::{
     audit::{AuditEvent, AuditKind, Outcome},
     clock::{Clock, SystemClock},
     digest::Sha256,
+    issuer::Replay,
 };
 use daypass_store::{SpentProof, Store};
 
@@ -82,8 +83,12 @@ fn exchange(caller: u64, number: u64) -> (SpentProof, AuditEvent, AuditEvent) {
     granted.user_agent = Some("daypass/0.1.0 (linux; x86_64)".to_owned());
     let replayed = AuditEvent::new(now, AuditKind::TokenRefused, Outcome::Refused, id.clone());
     let until: Timestamp = now + SignedDuration::from_mins(10);
-    let proof =
-        SpentProof { issuer: "https://token.actions.example.com".to_owned(), proof: format!("jti:{id}"), until };
+    let proof = SpentProof {
+        issuer: "https://token.actions.example.com".to_owned(),
+        proof: format!("jti:{id}"),
+        until,
+        replay: Replay::Once,
+    };
     (proof, granted, replayed)
 }
 

@@ -76,6 +76,7 @@ promises! {
     exchanges::the_same_jti_of_another_issuer_is_another_proof,
     exchanges::of_200_equal_proofs_at_once_exactly_one_is_first,
     exchanges::of_equal_proofs_at_two_replicas_exactly_one_is_first,
+    exchanges::a_proof_of_several_uses_is_good_for_so_many,
     exchanges::a_waiter_that_gives_up_does_not_break_the_batch,
     exchanges::a_value_that_the_database_refuses_harms_nobody_else,
     exchanges::a_swept_proof_is_forgotten_and_no_other,

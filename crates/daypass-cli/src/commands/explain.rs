@@ -7,9 +7,10 @@
 use std::{collections::BTreeMap, fs, io::Read, path::Path};
 
 use daypass_core::{
+    claim_rule::{ClaimPath, ClaimRule},
     claims::Claims,
     clock::Clock,
-    identity::{ClaimRule, Identity},
+    identity::Identity,
     issuer::TrustedIssuer,
     secret::Secret,
 };
@@ -60,7 +61,7 @@ pub(crate) fn run(arguments: &Explain, environment: &Environment, clock: &dyn Cl
     let policies = Policies::read(&arguments.policy)?;
     let token = read_token(&arguments.outside_token)?;
     let unverified = peek(token.expose());
-    let issuer = unverified.as_ref().ok().and_then(|unverified| policies.issuer_at(&unverified.iss));
+    let issuer = unverified.as_ref().ok().and_then(|unverified| policies.issuer_of(unverified));
     let keys = match (&arguments.keys, &issuer) {
         (Some(path), _) => Some(read_keys(path)?),
         (None, Some((issuer, folder))) => Policies::keys_of(issuer, folder)?,
@@ -107,22 +108,23 @@ fn audiences(issuer: Option<&TrustedIssuer>, environment: &Environment) -> Optio
 }
 
 fn explain(identity: &Identity, claims: Option<&Claims>) -> Explained {
-    let explain_claim = |(name, rule): (&str, &ClaimRule)| {
-        let found = claims?.get(name);
+    let explain_claim = |(path, rule): (&ClaimPath, &ClaimRule)| {
+        let found = path.find(claims?.all());
         let claim = ExplainedClaim {
             matches: found.is_some_and(|found| rule.holds(found)),
-            expected: match rule {
-                ClaimRule::Exact(expected) => expected.to_string(),
-                other => format!("{other:?}"),
-            },
+            expected: rule.to_string(),
             found: found.cloned(),
         };
-        Some((name.to_owned(), claim))
+        Some((path.as_str().to_owned(), claim))
     };
+    let when = identity.when.as_ref().zip(claims).map(|(when, claims)| {
+        let matches = when.holds(claims.all());
+        ("when".to_owned(), ExplainedClaim { matches, expected: when.as_str().to_owned(), found: Some(matches.into()) })
+    });
     Explained {
         identity: identity.name.to_string(),
         matches: claims.is_some_and(|claims| identity.differences(claims).is_empty()),
-        claims: identity.rules.iter().map(|(name, rule)| (&**name, rule)).filter_map(explain_claim).collect(),
+        claims: identity.rules.iter().filter_map(explain_claim).chain(when).collect(),
     }
 }
 

@@ -1,6 +1,9 @@
 //! What can be wrong with a policy file.
 
-use crate::names::{IdentityName, IssuerName};
+use crate::{
+    claim_rule::InvalidClaimRule,
+    names::{IdentityName, IssuerName},
+};
 
 /// What is wrong with a policy file, in one sentence.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -25,17 +28,20 @@ pub enum InvalidPolicy {
         second: IssuerName,
     },
     /// An issuer's URL cannot be an `iss`.
-    #[error(
-        "issuer `{issuer}`: `{url}` is not a URL such as `https://ci.example.com`, without query, fragment or user name"
-    )]
+    #[error("issuer `{issuer}`: `{url}` is not a URL such as `{form}`, without query, fragment or user name")]
     IssuerUrl {
         /// The issuer.
         issuer: IssuerName,
         /// What was written.
         url: String,
+        /// What could be.
+        form: &'static str,
     },
-    /// An issuer says both or neither of `discovery` and `jwks`.
-    #[error("issuer `{0}`: `keys` must be `{{ discovery = true }}` or `{{ jwks = \"FILE\" }}`")]
+    /// An issuer does not say where its keys come from, or says it twice.
+    #[error(
+        "issuer `{0}`: `keys` must be one of `{{ discovery = true }}`, `{{ jwks_uri = \"https://…\" }}`, \
+         `{{ jwks = \"FILE\" }}` and `{{ inline = {{ keys = [ … ] }} }}`"
+    )]
     Keys(IssuerName),
     /// An identity names an issuer that is not there.
     #[error("identity `{identity}` names the issuer `{issuer}`, which is not defined")]
@@ -51,13 +57,25 @@ pub enum InvalidPolicy {
     /// The only claims are ones that all tokens of the issuer share.
     #[error("identity `{0}` pins only `iss` or `aud`, which all tokens of its issuer share")]
     NothingPinned(IdentityName),
-    /// A claim rule that this version does not know.
-    #[error("identity `{identity}`: claim `{claim}` must be a string, matched exactly")]
+    /// A claim rule that is none.
+    #[error("identity `{identity}`: claim `{claim}` {reason}")]
     ClaimRule {
         /// The identity.
         identity: IdentityName,
         /// The claim.
         claim: String,
+        /// What is wrong with it.
+        reason: InvalidClaimRule,
+    },
+    /// A claim that every identity of an issuer must pin is not pinned.
+    #[error("identity `{identity}` must pin {claims} exactly: {why}")]
+    NotPinned {
+        /// The identity.
+        identity: IdentityName,
+        /// The claims, one of which is needed.
+        claims: String,
+        /// Why.
+        why: String,
     },
     /// An identity that grants nothing.
     #[error("identity `{0}` has no `grants`")]

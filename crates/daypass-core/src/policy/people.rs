@@ -4,11 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::{
-    InvalidPolicy, Policy,
-    written::{is_issuer_url, rules},
-};
+use super::{InvalidPolicy, Policy, written::is_issuer_url};
 use crate::{
+    claim_rule::ClaimRule,
     client::{COMMAND_LINE, Client, RedirectUri},
     grant::{GrantedIndex, ProjectPattern},
     names::{ClientId, IdentityName, ProviderName},
@@ -38,7 +36,7 @@ pub(super) struct WrittenProvider {
     #[serde(default)]
     email_verified: WrittenEmailRule,
     #[serde(default)]
-    claims: BTreeMap<String, toml::Value>,
+    claims: BTreeMap<String, serde_json::Value>,
     #[serde(default)]
     allow_private_network: bool,
 }
@@ -104,8 +102,11 @@ impl WrittenProvider {
                 return Err(format!("`{}` is not a URL such as `https://login.example.com`", url.escape_debug()));
             }
         }
-        let claims =
-            rules(self.claims).map_err(|claim| format!("claim `{claim}` must be a string, matched exactly"))?;
+        let read = |(claim, value): (&String, &serde_json::Value)| match ClaimRule::read(value) {
+            Ok(rule) => Ok((Box::from(claim.as_str()), rule)),
+            Err(reason) => Err(format!("claim `{claim}` {reason}")),
+        };
+        let claims = self.claims.iter().map(read).collect::<Result<BTreeMap<Box<str>, ClaimRule>, _>>()?;
         let domains: Vec<Box<str>> = self.domains.iter().map(|domain| domain.to_ascii_lowercase().into()).collect();
         if let Some(domain) = domains.iter().find(|domain| !is_domain(domain)) {
             return Err(format!("`{}` is not a domain such as `example.com`", domain.escape_debug()));

@@ -63,8 +63,17 @@ pub enum FetchError {
 #[derive(Debug)]
 pub(super) struct KeyAddress {
     issuer: Box<str>,
-    discovery: Url,
+    place: Place,
     http: HttpClient,
+}
+
+/// What is fetched first.
+#[derive(Debug)]
+enum Place {
+    /// The discovery document, which names the key set.
+    Discovery(Url),
+    /// The key set itself: the policy says where it is.
+    Pinned(Url),
 }
 
 /// A set that is not empty.
@@ -80,7 +89,15 @@ impl KeyAddress {
         let not_a_url = |_| HttpError::NotAllowed { host: issuer.to_owned(), rule: "it is not a URL" };
         let discovery = Url::parse(&discovery).map_err(not_a_url)?;
         http.check(&discovery)?;
-        Ok(Self { issuer: issuer.into(), discovery, http })
+        Ok(Self { issuer: issuer.into(), place: Place::Discovery(discovery), http })
+    }
+
+    /// The keys of `issuer` are at `jwks_uri`, whatever its discovery document would say.
+    pub(super) fn pinned(issuer: &str, jwks_uri: &str, http: HttpClient) -> Result<Self, HttpError> {
+        let not_a_url = |_| HttpError::NotAllowed { host: jwks_uri.to_owned(), rule: "it is not a URL" };
+        let jwks_uri = Url::parse(jwks_uri).map_err(not_a_url)?;
+        http.check(&jwks_uri)?;
+        Ok(Self { issuer: issuer.into(), place: Place::Pinned(jwks_uri), http })
     }
 
     pub(super) fn issuer(&self) -> &str {
@@ -92,7 +109,14 @@ impl KeyAddress {
     }
 
     async fn fetch_both(&self) -> Result<Fetched, FetchError> {
-        let discovery = self.get(&self.discovery, "the discovery document").await?;
+        match &self.place {
+            Place::Pinned(jwks_uri) => self.fetch_keys(jwks_uri).await,
+            Place::Discovery(discovery) => self.fetch_keys(&self.discover(discovery).await?).await,
+        }
+    }
+
+    async fn discover(&self, url: &Url) -> Result<Url, FetchError> {
+        let discovery = self.get(url, "the discovery document").await?;
         let metadata: AuthorizationServerMetadata =
             serde_json::from_slice(&discovery.body).map_err(|_| FetchError::InvalidDiscovery)?;
         if *metadata.issuer != *self.issuer {
@@ -100,10 +124,14 @@ impl KeyAddress {
         }
         let jwks_uri = metadata.jwks_uri.ok_or(FetchError::InvalidDiscovery)?;
         let jwks_uri = Url::parse(&jwks_uri).map_err(|_| FetchError::InvalidDiscovery)?;
-        if self.discovery.scheme() == "https" && jwks_uri.scheme() != "https" {
+        if url.scheme() == "https" && jwks_uri.scheme() != "https" {
             return Err(FetchError::InsecureKeys);
         }
-        let answer = self.get(&jwks_uri, "the key set").await?;
+        Ok(jwks_uri)
+    }
+
+    async fn fetch_keys(&self, jwks_uri: &Url) -> Result<Fetched, FetchError> {
+        let answer = self.get(jwks_uri, "the key set").await?;
         let keys = KeySet::parse(&answer.body)?;
         if keys.is_empty() {
             return Err(FetchError::NoUsableKey);
@@ -147,7 +175,10 @@ mod tests {
             ("https://ci.example.com/", "https://ci.example.com/.well-known/openid-configuration"),
             ("https://ci.example.com/org/7/", "https://ci.example.com/org/7/.well-known/openid-configuration"),
         ] {
-            assert_eq!(KeyAddress::of(issuer, http.clone()).unwrap().discovery.as_str(), document);
+            let Place::Discovery(place) = KeyAddress::of(issuer, http.clone()).unwrap().place else {
+                panic!("discovery")
+            };
+            assert_eq!(place.as_str(), document);
         }
         for issuer in ["http://ci.example.com", "https://127.0.0.1", "ci.example.com", "https://169.254.169.254"] {
             assert!(KeyAddress::of(issuer, http.clone()).is_err(), "{issuer}");

@@ -78,9 +78,10 @@ fn name_of(algorithm: Algorithm) -> &'static str {
     ALGORITHMS.iter().find(|(_, known)| *known == algorithm).map_or("", |(name, _)| name)
 }
 
-/// RFC 7517 §4.2, §4.3: `use` and `key_ops`, where given, must be for verifying signatures.
+/// RFC 7517 §4.2, §4.3: `use` and `key_ops`, where given, must be for verifying signatures. The bundle of a SPIFFE trust
+/// domain calls the use of such a key `jwt-svid` (SPIFFE Trust Domain and Bundle §4.2.2).
 fn is_for_signatures(jwk: &Map<String, Value>) -> bool {
-    let right_use = jwk.get("use").is_none_or(|value| value == "sig");
+    let right_use = jwk.get("use").is_none_or(|value| value == "sig" || value == "jwt-svid");
     let right_ops = match jwk.get("key_ops") {
         None => true,
         Some(Value::Array(ops)) => ops.iter().any(|op| op == "verify") && ops.iter().all(|op| op == "verify"),

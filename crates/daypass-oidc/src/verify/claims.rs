@@ -3,7 +3,9 @@
 use daypass_core::{SignedDuration, Timestamp, access_token::AccessTokenClaims, claims::Claims};
 use serde_json::{Map, Value};
 
-use super::{ExpectedAccess, ExpectedOutside, LEEWAY, LONGEST_LIFE, Proven, Refused, SPEND_MARGIN, compact::Compact};
+use super::{
+    ExpectedAccess, ExpectedOutside, LEEWAY, LONGEST_OWN_LIFE, Proven, Refused, SPEND_MARGIN, compact::Compact,
+};
 use crate::strict_json;
 
 /// The longest `jti`, in bytes.
@@ -14,8 +16,12 @@ const MAX_TIME: i64 = 1 << 53;
 
 pub(super) fn check_outside(compact: &Compact<'_>, expected: &ExpectedOutside<'_>) -> Result<Proven, Refused> {
     let claims = strict_json::parse_object(&compact.payload()?).map_err(|_| Refused::MalformedClaims)?;
-    if required(&claims, "iss")?.as_str() != Some(expected.issuer_url) {
-        return Err(Refused::WrongIssuer);
+    match &expected.limits.trust_domain {
+        None if required(&claims, "iss")?.as_str() != Some(expected.issuer_url) => return Err(Refused::WrongIssuer),
+        None => {}
+        // SPIFFE JWT-SVID §3.1: the subject is what the trust domain's key vouches for; `iss` may be anything.
+        Some(domain) if !is_of_trust_domain(&claims, domain) => return Err(Refused::WrongIssuer),
+        Some(_) => {}
     }
     let audience = single_audience(required(&claims, "aud")?)?;
     if !expected.audiences.iter().any(|ours| **ours == *audience) {
@@ -24,9 +30,16 @@ pub(super) fn check_outside(compact: &Compact<'_>, expected: &ExpectedOutside<'_
     if claims.get("sub").is_some_and(|sub| !sub.is_string()) {
         return Err(Refused::MalformedClaim("sub"));
     }
-    let times = Times::read(&claims)?;
+    let limits = expected.limits;
+    let times = match limits.trust_domain {
+        None => Times::read(&claims)?,
+        Some(_) => Times::read_with(&claims, expected.now)?,
+    };
     times.check(expected.now)?;
-    times.check_life()?;
+    times.check_life(limits.longest_life.as_duration())?;
+    if limits.longest_age.is_some_and(|age| times.age_at(expected.now) > age.as_duration() + LEEWAY) {
+        return Err(Refused::TooOld);
+    }
     let replay_key = match claims.get("jti") {
         None => format!("sha256:{}", compact.digest()),
         Some(Value::String(jti)) if is_good_jti(jti) => format!("jti:{jti}"),
@@ -48,12 +61,19 @@ pub(super) fn check_access(compact: &Compact<'_>, expected: &ExpectedAccess<'_>)
     }
     let times = Times { exp: claims.exp, iat: claims.iat, nbf: Some(claims.nbf) };
     times.check(expected.now)?;
-    times.check_life()?;
+    times.check_life(LONGEST_OWN_LIFE)?;
     Ok(claims)
 }
 
 pub(super) fn required<'c>(claims: &'c Map<String, Value>, name: &'static str) -> Result<&'c Value, Refused> {
     claims.get(name).filter(|value| !value.is_null()).ok_or(Refused::MissingClaim(name))
+}
+
+/// Whether the `sub` is a SPIFFE ID of that trust domain, with a path (SPIFFE ID §2).
+fn is_of_trust_domain(claims: &Map<String, Value>, domain: &str) -> bool {
+    let id = claims.get("sub").and_then(Value::as_str).and_then(|sub| sub.strip_prefix("spiffe://"));
+    let path = id.and_then(|id| id.strip_prefix(domain)).and_then(|rest| rest.strip_prefix('/'));
+    path.is_some_and(|path| !path.is_empty())
 }
 
 /// One audience, as a string or as a list of one.
@@ -99,6 +119,18 @@ impl Times {
         })
     }
 
+    /// As [`Times::read`], where `iat` may be missing: then the token was issued now, as far as anybody knows.
+    fn read_with(claims: &Map<String, Value>, now: Timestamp) -> Result<Self, Refused> {
+        let nbf = claims.get("nbf").map(|nbf| time(nbf, "nbf")).transpose()?;
+        let iat = claims.get("iat").map(|iat| time(iat, "iat")).transpose()?;
+        let exp = time(required(claims, "exp")?, "exp")?;
+        Ok(Self { exp, iat: iat.unwrap_or_else(|| now.as_second().min(exp)), nbf })
+    }
+
+    fn age_at(&self, now: Timestamp) -> SignedDuration {
+        SignedDuration::from_secs(now.as_second().saturating_sub(self.iat))
+    }
+
     pub(super) fn check(&self, now: Timestamp) -> Result<(), Refused> {
         let (now, leeway) = (now.as_second(), LEEWAY.as_secs());
         if self.exp <= now - leeway {
@@ -113,9 +145,9 @@ impl Times {
         Ok(())
     }
 
-    fn check_life(&self) -> Result<(), Refused> {
+    fn check_life(&self, longest: SignedDuration) -> Result<(), Refused> {
         let life = SignedDuration::from_secs(self.exp.saturating_sub(self.iat));
-        if life.is_negative() || life > LONGEST_LIFE {
+        if life.is_negative() || life > longest {
             return Err(Refused::LivesTooLong);
         }
         Ok(())

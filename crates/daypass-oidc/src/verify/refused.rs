@@ -57,9 +57,12 @@ pub enum Refused {
     /// `iat` is to come.
     #[error("the token was issued in the future (`iat`); a clock is wrong")]
     IssuedInFuture,
-    /// It lives longer than [`super::LONGEST_LIFE`], or ends before it begins.
-    #[error("the token's life from `iat` to `exp` is longer than 24 hours, or negative")]
+    /// It lives longer than its issuer's limit, or ends before it begins.
+    #[error("the token's life from `iat` to `exp` is longer than its issuer's tokens may live, or negative")]
     LivesTooLong,
+    /// It was issued longer ago than its issuer's limit.
+    #[error("the token was issued too long ago (`iat`)")]
+    TooOld,
 }
 
 impl Refused {
@@ -85,6 +88,7 @@ impl Refused {
             Self::NotYetValid => "not_yet_valid",
             Self::IssuedInFuture => "issued_in_future",
             Self::LivesTooLong => "lives_too_long",
+            Self::TooOld => "too_old",
         }
     }
 
@@ -110,7 +114,8 @@ impl Refused {
             | Self::Expired
             | Self::NotYetValid
             | Self::IssuedInFuture
-            | Self::LivesTooLong => true,
+            | Self::LivesTooLong
+            | Self::TooOld => true,
         }
     }
 }

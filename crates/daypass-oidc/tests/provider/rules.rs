@@ -1,6 +1,6 @@
 //! Who is let in.
 
-use daypass_core::{identity::ClaimRule, provider::EmailRule};
+use daypass_core::{claim_rule::ClaimRule, provider::EmailRule};
 use daypass_oidc::provider::ProviderError;
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ impl World {
 #[tokio::test]
 async fn claims_of_the_policy_must_be_in_the_id_token_exactly() {
     let mut world = World::new().await;
-    world.ours.claims = [("hd".into(), ClaimRule::Exact("example.com".into()))].into();
+    world.ours.claims = [("hd".into(), ClaimRule::exact("example.com"))].into();
     assert_eq!(world.verdict(ada_with(json!({ "hd": "example.com" })), json!({})).await, None);
     for hd in [json!("Example.com"), json!("evil.example"), json!(["example.com"]), json!(true), json!(null)] {
         assert_eq!(world.verdict(ada_with(json!({ "hd": hd })), json!({})).await, Some("claim_differs"));

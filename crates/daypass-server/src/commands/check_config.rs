@@ -29,8 +29,11 @@ fn describe(settings: &Settings, policy: &daypass_core::policy::Policy) -> Resul
         writeln!(text, "issuer      {}: {}", issuer.name, issuer.url)?;
     }
     for identity in policy.identities() {
-        let claims: Vec<_> = identity.rules.keys().map(|claim| &**claim).collect();
+        let claims: Vec<_> = identity.rules.keys().map(|claim| claim.as_str()).collect();
         writeln!(text, "identity    {}: {} by {}", identity.name, identity.issuer, claims.join(", "))?;
+    }
+    for finding in daypass_core::lint::lint(policy) {
+        writeln!(text, "lint        {finding}")?;
     }
     Ok(text)
 }

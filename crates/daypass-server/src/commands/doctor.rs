@@ -49,8 +49,10 @@ pub(crate) async fn run(place: &Place) -> Result<(), Failure> {
         let mut issuer = issuer.clone();
         issuer.allow_private_network |= settings.dev;
         let found = match issuer.keys {
-            KeySource::JwksFile(_) => Ok(()),
-            KeySource::Discovery => reach(&issuer).await,
+            KeySource::JwksFile(_) | KeySource::Inline(_) | KeySource::AwsSts { .. } => Ok(()),
+            KeySource::Discovery | KeySource::JwksUri(_) => {
+                reach(&issuer, loaded.issuer_cas.get(&issuer.name).map(|ca| &**ca)).await
+            }
         };
         tell(&format!("issuer {} at {}", issuer.name, issuer.url), found)?;
     }
@@ -60,7 +62,7 @@ pub(crate) async fn run(place: &Place) -> Result<(), Failure> {
     }
 }
 
-async fn reach(issuer: &daypass_core::issuer::TrustedIssuer) -> Result<(), String> {
-    let keys = IssuerKeys::discovery(issuer, Arc::new(SystemClock)).map_err(|error| error.to_string())?;
+async fn reach(issuer: &daypass_core::issuer::TrustedIssuer, ca: Option<&str>) -> Result<(), String> {
+    let keys = IssuerKeys::discovery(issuer, ca, Arc::new(SystemClock)).map_err(|error| error.to_string())?;
     keys.for_kid(None).await.map(drop).map_err(|error| error.to_string())
 }

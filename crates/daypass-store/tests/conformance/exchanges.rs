@@ -2,7 +2,7 @@
 
 use std::{future::Future, task::Poll};
 
-use daypass_core::{SignedDuration, audit::AuditKind};
+use daypass_core::{SignedDuration, audit::AuditKind, issuer::Replay};
 use daypass_store::{KEPT_AFTER_END, KeyState, Spend, SpentProof, StoreError, StoredKey};
 
 use crate::home::{Home, event, noon, proof, refusal, whole_log};
@@ -59,6 +59,25 @@ pub(crate) async fn of_equal_proofs_at_two_replicas_exactly_one_is_first(home: &
         assert_eq!(pair.iter().filter(|spend| **spend == Spend::First).count(), 1);
     }
     assert_eq!(whole_log(&replicas[0]).await.len(), 400);
+}
+
+pub(crate) async fn a_proof_of_several_uses_is_good_for_so_many(home: &Home) {
+    let store = home.open().await;
+    let several = SpentProof { replay: Replay::Bounded(3), ..proof("several") };
+    let spend = async |id: &str| store.record_exchange(several.clone(), event(id), refusal(id)).await.unwrap();
+    let spends = tokio::join!(spend("a"), spend("b"), spend("c"), spend("d"), spend("e"));
+    let spends = [spends.0, spends.1, spends.2, spends.3, spends.4];
+    assert_eq!(spends.iter().filter(|spend| **spend == Spend::First).count(), 3);
+    assert_eq!(spend("f").await, Spend::Replayed);
+    // What may be spent once is spent, however often it was.
+    assert_eq!(store.record_exchange(proof("several"), event("g"), refusal("g")).await.unwrap(), Spend::Replayed);
+    let endless = SpentProof { replay: Replay::Off, ..proof("endless") };
+    for _ in 0..3 {
+        assert_eq!(store.record_exchange(endless.clone(), event("h"), refusal("h")).await.unwrap(), Spend::First);
+    }
+    let log = whole_log(&store).await;
+    assert_eq!(log.iter().filter(|row| row.event.kind == AuditKind::TokenExchanged).count(), 6);
+    assert_eq!(log.iter().filter(|row| row.event.kind == AuditKind::TokenRefused).count(), 4);
 }
 
 pub(crate) async fn a_waiter_that_gives_up_does_not_break_the_batch(home: &Home) {

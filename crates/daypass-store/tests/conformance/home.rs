@@ -8,6 +8,7 @@ use std::{
 use daypass_core::{
     SignedDuration, Timestamp,
     audit::{AuditEvent, AuditKind, Outcome},
+    issuer::Replay,
 };
 use daypass_store::{AuditQuery, AuditRow, SpentProof, Store, StoreUrl};
 use sqlx::{AnyConnection, Connection};
@@ -111,6 +112,7 @@ pub(crate) fn proof(jti: &str) -> SpentProof {
         issuer: "https://ci.example.com".to_owned(),
         proof: format!("jti:{jti}"),
         until: noon() + SignedDuration::from_mins(10),
+        replay: Replay::Once,
     }
 }
 

@@ -41,8 +41,10 @@ pub(super) fn judge(
     // What the token says of itself. It is used for nothing but to find out what else the verifier would say.
     let own = OwnWords::of(token).unwrap_or_default();
     let own_audience = own.audience.clone().into_iter().collect::<Vec<_>>();
+    let limits = issuer.map(|issuer| issuer.limits.clone()).unwrap_or_default();
     let verify = |audiences: &[Box<str>], now| {
-        verify_outside_token(token.expose(), &ExpectedOutside { issuer_url: unverified_iss, audiences, now }, keys)
+        let expected = ExpectedOutside { issuer_url: unverified_iss, audiences, limits: &limits, now };
+        verify_outside_token(token.expose(), &expected, keys)
     };
     let as_the_server = verify(audiences.unwrap_or(&own_audience), now);
     let reason = match (&as_the_server, issuer) {

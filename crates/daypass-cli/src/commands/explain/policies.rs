@@ -9,7 +9,7 @@ use daypass_core::{
     issuer::{KeySource, TrustedIssuer},
     policy::Policy,
 };
-use daypass_oidc::jwks::KeySet;
+use daypass_oidc::{jwks::KeySet, verify::Unverified};
 
 use crate::{failure::Failure, private_folder::trouble};
 
@@ -35,19 +35,23 @@ impl Policies {
         Ok(Self { merged, parts })
     }
 
-    /// The issuer whose tokens have this `iss`, and the folder of its policy file.
-    pub(super) fn issuer_at(&self, url: &str) -> Option<(&TrustedIssuer, &Path)> {
-        self.parts.iter().find_map(|(policy, folder)| {
-            let issuer = policy.issuers().iter().find(|issuer| *issuer.url == *url)?;
-            Some((issuer, folder.as_path()))
-        })
+    /// The issuer that a token says it is from, and the folder of its policy file.
+    pub(super) fn issuer_of(&self, unverified: &Unverified) -> Option<(&TrustedIssuer, &Path)> {
+        let is = |issuer: &&TrustedIssuer| {
+            issuer.spellings().any(|spelling| *spelling == *unverified.iss)
+                || (issuer.limits.trust_domain.is_some() && unverified.trust_domain.as_deref() == Some(&issuer.url))
+        };
+        self.parts.iter().find_map(|(policy, folder)| Some((policy.issuers().iter().find(is)?, folder.as_path())))
     }
 
     /// The keys of an issuer, if a file holds them.
     pub(super) fn keys_of(issuer: &TrustedIssuer, folder: &Path) -> Result<Option<KeySet>, Failure> {
         match &issuer.keys {
             KeySource::JwksFile(file) => read_keys(&folder.join(&**file)).map(Some),
-            KeySource::Discovery => Ok(None),
+            KeySource::Inline(text) => KeySet::parse(text.as_bytes())
+                .map(Some)
+                .map_err(|error| Failure::local(format!("issuer `{}`: {error}", issuer.name))),
+            KeySource::Discovery | KeySource::JwksUri(_) | KeySource::AwsSts { .. } => Ok(None),
         }
     }
 }
