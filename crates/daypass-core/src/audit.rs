@@ -120,6 +120,18 @@ pub enum AuditKind {
     /// A signing key was made.
     #[serde(rename = "key.created")]
     KeyCreated,
+    /// A signing key began to sign.
+    #[serde(rename = "key.activated")]
+    KeyActivated,
+    /// A signing key stopped signing; what it signed stays good.
+    #[serde(rename = "key.retired")]
+    KeyRetired,
+    /// A retired signing key was forgotten, after all that it signed had ended.
+    #[serde(rename = "key.removed")]
+    KeyRemoved,
+    /// The operator revoked a signing key: what it signed is refused.
+    #[serde(rename = "key.revoked")]
+    KeyRevoked,
     /// The policy was read, at start or because it changed.
     #[serde(rename = "policy.loaded")]
     PolicyLoaded,
@@ -175,6 +187,10 @@ impl AuditKind {
             Self::AccessDenied => "access.denied",
             Self::FileImported => "file.imported",
             Self::KeyCreated => "key.created",
+            Self::KeyActivated => "key.activated",
+            Self::KeyRetired => "key.retired",
+            Self::KeyRemoved => "key.removed",
+            Self::KeyRevoked => "key.revoked",
             Self::PolicyLoaded => "policy.loaded",
             Self::SignInRefused => "sign_in.refused",
             Self::SessionCreated => "session.created",

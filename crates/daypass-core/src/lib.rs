@@ -28,6 +28,7 @@
 //! | [`opaque`] | how the opaque secrets that we make look |
 //! | [`policy`] | the policy file: issuers, identities, providers, clients and roles as data |
 //! | [`decide`] | claims + identities → permit or refusal |
+//! | [`key_rotation`] | when a signing key begins to sign, stops, and is forgotten |
 //! | [`access_token`] | the claims of the tokens that daypass signs (RFC 9068) |
 //! | [`audit`] | what happened, as an auditor reads it |
 
@@ -43,6 +44,7 @@ pub mod digest;
 pub mod grant;
 pub mod identity;
 pub mod issuer;
+pub mod key_rotation;
 pub mod lint;
 pub mod names;
 pub mod opaque;
