@@ -128,12 +128,12 @@ pub(crate) async fn write(connection: &mut AnyConnection, texts: &Texts, writes:
 }
 
 /// Takes `count` numbers and the right to write; returns the first number.
-async fn take_numbers(transaction: &mut Transaction<'_, Any>, count: usize) -> Result<i64, sqlx::Error> {
+pub(crate) async fn take_numbers(connection: &mut AnyConnection, count: usize) -> Result<i64, sqlx::Error> {
     let count = i64::try_from(count).map_err(|error| sqlx::Error::Encode(error.into()))?;
     let last: i64 =
         sqlx::query_scalar("UPDATE sequence SET last_seq = last_seq + $1 WHERE name = 'audit' RETURNING last_seq")
             .bind(count)
-            .fetch_one(&mut **transaction)
+            .fetch_one(connection)
             .await?;
     Ok(last - count + 1)
 }

@@ -8,7 +8,7 @@ use std::{future::Future, pin::Pin, sync::Arc};
 use sqlx::AnyConnection;
 use tokio::sync::oneshot;
 
-use crate::{audit::Entry, error::StoreError};
+use crate::{audit::Entry, batch, error::StoreError};
 
 /// The transaction that a change is made in.
 pub(crate) struct Work<'a> {
@@ -18,6 +18,22 @@ pub(crate) struct Work<'a> {
     pub(crate) seq: i64,
     /// What the batch has counted so far.
     pub(crate) counted: &'a mut Counted,
+}
+
+impl Work<'_> {
+    /// Writes one more line of the audit log, for a change that is more than one event. Its number is taken here, and is
+    /// above those of the batch.
+    pub(crate) async fn also(&mut self, entry: &Entry) -> Result<(), sqlx::Error> {
+        let seq = batch::take_numbers(self.connection, 1).await?;
+        sqlx::query("INSERT INTO audit (seq, time_us, kind, event) VALUES ($1, $2, $3, $4)")
+            .bind(seq)
+            .bind(entry.time_us)
+            .bind(entry.kind)
+            .bind(&*entry.event)
+            .execute(&mut *self.connection)
+            .await
+            .map(drop)
+    }
 }
 
 /// What is counted once per batch, and kept up to date by those who change it.

@@ -72,7 +72,7 @@ pub use redeem::{NewSession, Redeemed};
 pub use revocation::{CUT_REMEMBERED_FOR, Revocation, RevocationRow, Revoked};
 pub use rotation::{Rotated, Rotation, RotationEvents};
 pub use session::StoredSession;
-pub use signing_key::{KeyState, StoredKey};
+pub use signing_key::{KeyChange, StoredKey};
 pub use store::{LONGEST_WAIT, Store};
 pub use store_url::{InvalidStoreUrl, StoreUrl};
 pub use sweep::{DEVICES_KEPT_AFTER_END, KEPT_AFTER_END, TOLD_AFTER_END};

@@ -2,8 +2,13 @@
 
 use std::{future::Future, task::Poll};
 
-use daypass_core::{SignedDuration, audit::AuditKind, issuer::Replay};
-use daypass_store::{KEPT_AFTER_END, KeyState, Spend, SpentProof, StoreError, StoredKey};
+use daypass_core::{
+    SignedDuration,
+    audit::AuditKind,
+    issuer::Replay,
+    key_rotation::{Key, KeyState},
+};
+use daypass_store::{KEPT_AFTER_END, KeyChange, Spend, SpentProof, StoreError, StoredKey};
 
 use crate::home::{Home, event, noon, proof, refusal, whole_log};
 
@@ -103,11 +108,10 @@ pub(crate) async fn a_value_that_the_database_refuses_harms_nobody_else(home: &H
     let store = home.open().await;
     // PostgreSQL's TEXT takes no NUL; SQLite's does.
     let bad = StoredKey {
-        kid: "a\0b".to_owned(),
         generation: 1,
-        state: KeyState::Active,
+        key: Key { kid: "a\0b".to_owned(), state: KeyState::Active, since: noon() },
         public_jwk: "{}".to_owned(),
-        sealed_private: "sealed".to_owned(),
+        sealed_private: Some("sealed".to_owned()),
         created_at: noon(),
     };
     let mut tasks = Vec::new();
@@ -117,7 +121,7 @@ pub(crate) async fn a_value_that_the_database_refuses_harms_nobody_else(home: &H
             store.record_exchange(proof(&id), event(&id), refusal(&id)).await.unwrap();
         }));
     }
-    let added = store.add_signing_key(bad, event("key")).await;
+    let added = store.change_signing_keys(&[], vec![(KeyChange::Add(bad), event("key"))]).await;
     assert!(home.is_sqlite() || matches!(added, Err(StoreError::Rejected { .. })), "{added:?}");
     for task in tasks {
         task.await.unwrap();
