@@ -15,7 +15,8 @@ use crate::{
     token_endpoint::{GRANT_TYPES, SCOPE},
 };
 
-/// How long others may keep these documents, in seconds. Keys are published longer than this before they sign.
+/// How long others may keep these documents: [`daypass_core::key_rotation::KEY_SET_MAX_AGE`]. Keys are published longer
+/// than this before they sign.
 const CACHE_CONTROL: HeaderValue = HeaderValue::from_static("public, max-age=300");
 
 /// RFC 8414 §2 and OpenID Connect Discovery 1.0 §3: one document under both names.
@@ -75,4 +76,16 @@ fn cacheable(request: &HeaderMap, body: String) -> Response {
         headers.insert(header::ETAG, etag);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use daypass_core::key_rotation::KEY_SET_MAX_AGE;
+
+    use super::*;
+
+    #[test]
+    fn copies_may_be_kept_as_long_as_the_rules_of_rotation_believe() {
+        assert_eq!(CACHE_CONTROL, format!("public, max-age={}", KEY_SET_MAX_AGE.as_secs()));
+    }
 }

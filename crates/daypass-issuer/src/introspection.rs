@@ -50,7 +50,7 @@ async fn introspect(parts: &Parts, headers: &HeaderMap, body: &[u8]) -> Result<V
 }
 
 async fn access_token(parts: &Parts, raw: &str) -> Result<Option<Value>, daypass_store::StoreError> {
-    let Some(claims) = bearer::verified(parts, raw) else { return Ok(None) };
+    let Some(claims) = bearer::verified(parts, raw)? else { return Ok(None) };
     let Some(current) = parts.trust.in_force().policy.current_grants(&claims) else { return Ok(None) };
     if parts.store.is_revoked(&claims).await? {
         return Ok(None);

@@ -10,13 +10,14 @@ use axum::{
     routing::{get, post},
 };
 use daypass_core::{
-    SignedDuration, Timestamp, clock::Clock, digest::Sha256, names::IndexName, opaque::Kind, person::SessionId,
-    public_url::PublicUrl, secret::Secret, session::SessionLimits,
+    SignedDuration, Timestamp, clock::Clock, digest::Sha256, key_rotation::RotateEvery, names::IndexName, opaque::Kind,
+    person::SessionId, public_url::PublicUrl, secret::Secret, session::SessionLimits,
 };
 use daypass_oidc::jwks::KeySet;
 use daypass_store::Store;
 use moka::sync::Cache;
 use serde::{Serialize, de::DeserializeOwned};
+use tokio::time::{Instant, MissedTickBehavior, timeout};
 
 use crate::{
     accounts::{self, Checks},
@@ -40,6 +41,16 @@ const LARGEST_BODY: usize = 64 * 1024;
 /// How often the store is asked for keys that another replica rotated or revoked. Well within the five seconds in
 /// which a revocation must be felt everywhere.
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
+
+/// How long the store may take to answer that.
+const FOLLOW_WITHIN: Duration = Duration::from_secs(3);
+
+/// After how long without an answer no key is believed any more: with [`FOLLOW_EVERY`] within those five seconds.
+const BLIND_AFTER: Duration = Duration::from_secs(4);
+
+/// How often is looked whether a key is to be made, to sign, or to be forgotten, and how long after a failure.
+const TURN_EVERY: Duration = Duration::from_secs(1);
+const TURN_AGAIN_AFTER: Duration = Duration::from_mins(1);
 
 /// How often is looked for counts of refusals that are to be recorded.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
@@ -65,6 +76,8 @@ pub struct IssuerOptions {
     pub clock: Arc<dyn Clock>,
     /// How long sessions last.
     pub sessions: SessionLimits,
+    /// How often another key signs.
+    pub rotate_keys_every: RotateEvery,
     /// The indexes there are, as people are told what they may do.
     pub indexes: Vec<IndexName>,
     /// Whether outside issuers and providers may be on loopback, over plain http (`--dev`).
@@ -126,7 +139,7 @@ impl Issuer {
     pub async fn open(options: IssuerOptions) -> Result<Self, IssuerError> {
         let IssuerOptions { public_url, key_encryption_key, store, policy, clock, sessions, indexes, .. } = options;
         let key_encryption_key = Arc::new(key_encryption_key);
-        let keys = KeyRing::open(&store, key_encryption_key.clone(), &*clock).await?;
+        let keys = KeyRing::open(&store, key_encryption_key.clone(), options.rotate_keys_every, &*clock).await?;
         let revoked = Cache::builder().max_capacity(10_000).time_to_live(Duration::from_hours(1)).build();
         let polls = Cache::builder().max_capacity(20_000).time_to_live(Duration::from_mins(10)).build();
         let refreshes = Cache::builder().max_capacity(100_000).time_to_live(Duration::from_mins(2)).build();
@@ -184,32 +197,68 @@ impl Issuer {
             .with_state(self.0.clone())
     }
 
-    /// Follows key changes, records counts and forgets what has ended, until it is dropped.
+    /// Follows and rotates keys, records counts and forgets what has ended, until it is dropped.
+    ///
+    /// None of these waits for another: a long sweep must not keep a revoked key alive.
     pub async fn run(&self) {
+        tokio::join!(self.follow_keys(), self.turn_keys(), self.record_counts(), self.sweep());
+    }
+
+    async fn follow_keys(&self) {
         let parts = &self.0;
+        let mut seen_at = Instant::now();
         let mut follow = tokio::time::interval(FOLLOW_EVERY);
+        follow.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            follow.tick().await;
+            let asked_at = Instant::now();
+            let error = match timeout(FOLLOW_WITHIN, parts.keys.follow(&parts.store)).await {
+                Ok(Ok(())) => {
+                    seen_at = asked_at;
+                    continue;
+                }
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "the store does not answer".to_owned(),
+            };
+            tracing::warn!(error, "could not follow the signing keys");
+            if seen_at.elapsed() >= BLIND_AFTER {
+                parts.keys.go_blind();
+            }
+        }
+    }
+
+    async fn turn_keys(&self) {
+        let parts = &self.0;
+        loop {
+            tokio::time::sleep(TURN_EVERY).await;
+            if let Err(error) = parts.keys.turn(&parts.store, &*parts.clock).await {
+                tracing::error!(%error, "could not rotate the signing keys");
+                tokio::time::sleep(TURN_AGAIN_AFTER).await;
+            }
+        }
+    }
+
+    async fn record_counts(&self) {
+        let parts = &self.0;
         let mut count = tokio::time::interval(COUNT_EVERY);
+        loop {
+            count.tick().await;
+            if let Err(error) = parts.refusals.record_counted(&parts.store) {
+                tracing::warn!(%error, "could not record how many refusals there were");
+            }
+        }
+    }
+
+    async fn sweep(&self) {
+        let parts = &self.0;
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
         loop {
-            tokio::select! {
-                _ = follow.tick() => {
-                    if let Err(error) = parts.keys.follow(&parts.store).await {
-                        tracing::warn!(%error, "could not follow the signing keys");
-                    }
-                }
-                _ = count.tick() => {
-                    if let Err(error) = parts.refusals.record_counted(&parts.store) {
-                        tracing::warn!(%error, "could not record how many refusals there were");
-                    }
-                }
-                _ = sweep.tick() => {
-                    let now = parts.clock.now();
-                    let before = now.saturating_sub(KEPT_LONGER).unwrap_or(Timestamp::MIN);
-                    let swept = parts.store.sweep(before).await.and(parts.store.sweep_devices(now).await);
-                    if let Err(error) = swept {
-                        tracing::warn!(%error, "could not sweep what has ended");
-                    }
-                }
+            sweep.tick().await;
+            let now = parts.clock.now();
+            let before = now.saturating_sub(KEPT_LONGER).unwrap_or(Timestamp::MIN);
+            let swept = parts.store.sweep(before).await.and(parts.store.sweep_devices(now).await);
+            if let Err(error) = swept {
+                tracing::warn!(%error, "could not sweep what has ended");
             }
         }
     }

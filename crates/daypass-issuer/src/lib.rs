@@ -13,6 +13,8 @@
 //! | `key_encryption` | what signing keys are sealed under while they are stored |
 //! | `browser_seal` | what travels through browsers, sealed |
 //! | `key_ring` | which keys are in use now, followed from the store |
+//! | `key_steps` | steps of the signing keys' life, taken |
+//! | `key_admin` | the operator's hand on the signing keys |
 //! | `trust` | the policy in force and the outside issuers' keys |
 //! | `token_endpoint` | `POST /oauth/token` |
 //! | `authorize` | `GET /oauth/authorize`: where a client sends the browser |
@@ -53,8 +55,10 @@ mod exchange;
 mod form;
 mod introspection;
 mod issuer;
+mod key_admin;
 mod key_encryption;
 mod key_ring;
+mod key_steps;
 pub mod pages;
 mod refusal;
 mod refusals;
@@ -69,5 +73,6 @@ mod trust;
 
 pub use error::IssuerError;
 pub use issuer::{Issuer, IssuerOptions};
+pub use key_admin::{KeyAdmin, KeyAdminError, KeysChanged};
 pub use key_encryption::{InvalidKeyEncryptionKey, KeyEncryptionKey};
 pub use trust::LoadedPolicy;

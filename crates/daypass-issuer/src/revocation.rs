@@ -67,7 +67,11 @@ async fn revoke(parts: &Parts, caller: &Caller, raw: &str) -> Response {
         };
     }
     let now = parts.clock.now();
-    let Some(claims) = bearer::verified(parts, raw) else { return done() };
+    let claims = match bearer::verified(parts, raw) {
+        Ok(Some(claims)) => claims,
+        Ok(None) => return done(),
+        Err(error) => return not_now(caller, &error),
+    };
     if parts.revoked.contains_key(&claims.jti) {
         return done();
     }

@@ -9,9 +9,10 @@ use daypass_core::{
     Timestamp,
     access_token::{ACCESS_TOKEN_TYP, AccessTokenClaims},
     digest::Sha256,
+    key_rotation::{Key, KeyState},
     secret::Secret,
 };
-use daypass_store::{KeyState, StoredKey};
+use daypass_store::StoredKey;
 use serde_json::json;
 
 use crate::{error::IssuerError, key_encryption::KeyEncryptionKey};
@@ -27,6 +28,7 @@ impl SigningKey {
     /// Makes a new key and the row to store for it.
     pub(crate) fn generate(
         generation: i64,
+        state: KeyState,
         now: Timestamp,
         kek: &KeyEncryptionKey,
     ) -> Result<(Self, StoredKey), IssuerError> {
@@ -36,23 +38,25 @@ impl SigningKey {
         let public_jwk = json!({"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": kid, "use": "sig", "alg": "ES256"});
         let private = pair.to_pkcs8v1().map_err(|_| IssuerError::Crypto("encode a signing key"))?;
         let sealed_private = kek.seal(&kid, private.as_ref()).map_err(|_| IssuerError::Crypto("seal a signing key"))?;
+        let header = header(&kid);
         let stored = StoredKey {
-            kid: kid.clone(),
             generation,
-            state: KeyState::Active,
+            key: Key { kid, state, since: now },
             public_jwk: public_jwk.to_string(),
-            sealed_private,
+            sealed_private: Some(sealed_private),
             created_at: now,
         };
-        Ok((Self { pair, header: header(&kid) }, stored))
+        Ok((Self { pair, header }, stored))
     }
 
-    /// Opens a stored key.
+    /// Opens a stored key, one that is not retired.
     pub(crate) fn open(stored: &StoredKey, kek: &KeyEncryptionKey) -> Result<Self, IssuerError> {
-        let cannot = || IssuerError::WrongKeyEncryptionKey(stored.kid.clone());
-        let private = kek.open(&stored.kid, &stored.sealed_private).map_err(|_| cannot())?;
+        let kid = &stored.key.kid;
+        let cannot = || IssuerError::WrongKeyEncryptionKey(kid.clone());
+        let sealed = stored.sealed_private.as_deref().ok_or(IssuerError::Crypto("sign with a retired key"))?;
+        let private = kek.open(kid, sealed).map_err(|_| cannot())?;
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &private).map_err(|_| cannot())?;
-        Ok(Self { pair, header: header(&stored.kid) })
+        Ok(Self { pair, header: header(kid) })
     }
 
     /// Signs an access token (RFC 9068, JWS compact serialization RFC 7515 §7.1).
@@ -124,10 +128,11 @@ mod tests {
     #[test]
     fn a_stored_key_opens_again_and_nowhere_shows_itself() {
         let kek = KeyEncryptionKey::parse(&KeyEncryptionKey::generate().unwrap()).unwrap();
-        let (key, stored) = SigningKey::generate(1, Timestamp::UNIX_EPOCH, &kek).unwrap();
+        let (key, stored) = SigningKey::generate(1, KeyState::Active, Timestamp::UNIX_EPOCH, &kek).unwrap();
         assert_eq!(SigningKey::open(&stored, &kek).unwrap().header, key.header);
         assert_eq!(format!("{key:?}"), "SigningKey([secret])");
         let other = KeyEncryptionKey::parse(&KeyEncryptionKey::generate().unwrap()).unwrap();
         assert!(SigningKey::open(&stored, &other).is_err());
+        assert!(SigningKey::open(&StoredKey { sealed_private: None, ..stored }, &kek).is_err());
     }
 }

@@ -7,8 +7,10 @@ use daypass_core::{
     Timestamp,
     audit::AuditEvent,
     clock::{Clock, ManualClock, SystemClock},
+    key_rotation::RotateEvery,
     policy::Policy,
     request::{RequestContext, RequestId},
+    secret::Secret,
     session::SessionLimits,
 };
 use daypass_issuer::{Issuer, IssuerOptions, KeyEncryptionKey, LoadedPolicy};
@@ -30,6 +32,8 @@ pub(crate) struct House {
     pub(crate) issuer: Issuer,
     pub(crate) store: Store,
     pub(crate) clock: Arc<ManualClock>,
+    /// What the signing keys are sealed under.
+    pub(crate) kek: Secret,
     /// Where the database is.
     pub(crate) folder: TempDir,
 }
@@ -69,19 +73,39 @@ impl House {
             Store::open(&folder.path().join("test.sqlite").display().to_string().parse().unwrap()).await.unwrap();
         // The provider stamps its tokens with the real time; from there on the tests move the clock.
         let clock = Arc::new(ManualClock::new(SystemClock.now()));
+        let kek = KeyEncryptionKey::generate().unwrap();
         let issuer = Issuer::open(IssuerOptions {
             public_url: public_url.parse().unwrap(),
-            key_encryption_key: KeyEncryptionKey::parse(&KeyEncryptionKey::generate().unwrap()).unwrap(),
+            key_encryption_key: KeyEncryptionKey::parse(&kek).unwrap(),
             store: store.clone(),
             policy: policy(provider.url()),
             clock: clock.clone(),
             sessions,
+            rotate_keys_every: RotateEvery::default(),
             indexes: vec!["python".parse().unwrap()],
             allow_loopback_issuers: true,
         })
         .await
         .unwrap();
-        Self { provider, issuer, store, clock, folder }
+        Self { provider, issuer, store, clock, kek, folder }
+    }
+
+    /// A replica: another issuer with the usual policy on the same database, which it opens for itself.
+    pub(crate) async fn another_issuer(&self) -> Issuer {
+        let path = self.folder.path().join("test.sqlite").display().to_string();
+        Issuer::open(IssuerOptions {
+            public_url: URL.parse().unwrap(),
+            key_encryption_key: KeyEncryptionKey::parse(&self.kek).unwrap(),
+            store: Store::open(&path.parse().unwrap()).await.unwrap(),
+            policy: policy(self.provider.url()),
+            clock: self.clock.clone(),
+            sessions: SessionLimits::default(),
+            rotate_keys_every: RotateEvery::default(),
+            indexes: vec!["python".parse().unwrap()],
+            allow_loopback_issuers: true,
+        })
+        .await
+        .unwrap()
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

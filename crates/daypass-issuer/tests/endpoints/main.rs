@@ -13,6 +13,7 @@ mod device;
 mod discovery;
 mod house;
 mod introspect;
+mod keys;
 mod pages;
 mod passkeys;
 mod people;
