@@ -88,6 +88,9 @@ async fn a_removed_key_opens_nothing_any_more() {
     world.keys.store(Arc::new(KeySet::from_jwk_values(&[new.jwk()]).unwrap()));
     assert_eq!(status(&world, &old).await, StatusCode::UNAUTHORIZED);
     assert_eq!(status(&world, &new.sign(&world.claims("ci/app"))).await, StatusCode::OK);
+    // Without any key it is not the access token that is bad.
+    world.keys.store(Arc::default());
+    assert_eq!(status(&world, &old).await, StatusCode::SERVICE_UNAVAILABLE);
 }
 
 #[tokio::test]
