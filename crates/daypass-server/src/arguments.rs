@@ -40,7 +40,7 @@ pub(crate) enum Command {
     User(User),
     /// Show the audit log
     Audit(Audit),
-    /// Show the signing keys
+    /// List, rotate and revoke the signing keys, also while the server runs
     Key(Key),
     /// Bring the database to this version's schema
     Migrate(Place),
@@ -213,7 +213,7 @@ pub(crate) struct Key {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyAction {
-    /// List the signing keys
+    /// List the signing keys, the oldest first
     List {
         #[command(flatten)]
         place: Place,
@@ -221,6 +221,37 @@ pub(crate) enum KeyAction {
         #[arg(short, long, value_enum, default_value_t = Output::Text)]
         output: Output,
     },
+    /// Make the next key: it is published now, and signs when everybody has had the time to notice it
+    Rotate {
+        #[command(flatten)]
+        place: Place,
+        /// Let it sign at once: whoever verifies by a copy of the key set refuses new access tokens for up to 5 minutes
+        #[arg(long)]
+        now: bool,
+        /// How to write it: what was done, or the keys as `list` shows them
+        #[arg(short, long, value_enum, default_value_t = Output::Text)]
+        output: Output,
+    },
+    /// Forget a key that somebody else may have: within five seconds whatever it signed is refused
+    Revoke {
+        #[command(flatten)]
+        place: Place,
+        /// The key, as `list` shows it; if it is the one that signs, a fresh one signs at once
+        #[arg(value_name = "KID", allow_hyphen_values = true)]
+        kid: String,
+        /// How to write it: what was done, or the keys as `list` shows them
+        #[arg(short, long, value_enum, default_value_t = Output::Text)]
+        output: Output,
+    },
+}
+
+impl KeyAction {
+    /// Where the configuration and the data are.
+    pub(crate) fn place(&self) -> &Place {
+        match self {
+            Self::List { place, .. } | Self::Rotate { place, .. } | Self::Revoke { place, .. } => place,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -229,4 +260,22 @@ pub(crate) enum Output {
     Text,
     /// One JSON object per line
     Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_may_begin_with_a_hyphen() {
+        for kid in ["-o1Jm", "-Kc_w", "--x-y", "Kc_w"] {
+            for words in [["revoke", kid, "--dev"], ["revoke", "--dev", kid]] {
+                let read = Arguments::try_parse_from(["daypassd", "key"].into_iter().chain(words)).unwrap();
+                let Command::Key(Key { action: KeyAction::Revoke { kid: found, place, .. } }) = read.command else {
+                    panic!("another command");
+                };
+                assert_eq!((&*found, place.dev), (kid, true));
+            }
+        }
+    }
 }

@@ -41,6 +41,20 @@ pub(crate) async fn open_store(settings: &Settings) -> Result<Store, Failure> {
     Store::open(&settings.database).await.map_err(store_failure)
 }
 
+/// Opens the database of a server that was set up before: a folder that was mistyped must not become a second, empty
+/// server.
+pub(crate) async fn open_existing_store(settings: &Settings) -> Result<Store, Failure> {
+    if let Some(path) = settings.database.path()
+        && !path.exists()
+    {
+        return Err(Failure::data(format!("there is no database at {}", path.display())).hint(
+            "name the server's data folder with `--data DIR`, or its configuration with `--config FILE`; \
+             `daypassd init` makes a new one",
+        ));
+    }
+    open_store(settings).await
+}
+
 /// A database error as a failure. The store's sentences end with what to do about them.
 #[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
 pub(crate) fn store_failure(error: StoreError) -> Failure {
@@ -72,6 +86,7 @@ impl Parts {
             policy: loaded,
             clock: clock.clone(),
             sessions: settings.sessions,
+            rotate_keys_every: settings.rotate_keys_every,
             indexes: settings.indexes.iter().map(|index| index.name.clone()).collect(),
             allow_loopback_issuers: settings.dev,
         })

@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use daypass_core::{clock::Ttl, names::IndexName, policy::LONGEST_TTL, public_url::PublicUrl, session::SessionLimits};
+use daypass_core::{
+    clock::Ttl, key_rotation::RotateEvery, names::IndexName, policy::LONGEST_TTL, public_url::PublicUrl,
+    session::SessionLimits,
+};
 use daypass_index::IndexSpec;
 use daypass_store::StoreUrl;
 use ipnet::IpNet;
@@ -38,6 +41,7 @@ pub(crate) struct Settings {
     pub(crate) indexes: Vec<IndexSpec>,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) sessions: SessionLimits,
+    pub(crate) rotate_keys_every: RotateEvery,
     pub(crate) log: Log,
 }
 
@@ -58,6 +62,8 @@ struct Written {
     #[serde(default)]
     session: WrittenSession,
     #[serde(default)]
+    keys: WrittenKeys,
+    #[serde(default)]
     log: Log,
 }
 
@@ -68,6 +74,13 @@ struct WrittenSession {
     absolute: Option<Ttl>,
     idle: Option<Ttl>,
     access_token: Option<Ttl>,
+}
+
+/// What becomes of the signing keys.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct WrittenKeys {
+    rotate_every: RotateEvery,
 }
 
 /// The longest session. Whoever wants to be signed in for longer than a month wants a password.
@@ -154,6 +167,7 @@ impl Settings {
             indexes,
             trusted_proxies: written.trusted_proxies,
             sessions: written.session.check()?,
+            rotate_keys_every: written.keys.rotate_every,
             log: written.log,
         };
         settings.check()?;
@@ -274,6 +288,17 @@ mod tests {
         assert!(read("[session]\nabsolute = \"31d\"").is_err());
         assert!(read("[session]\nabsolute = \"10d\"\naccess_token = \"2d\"").is_err());
         assert!(toml::from_str::<Written>("[session]\nlength = \"1h\"").is_err());
+    }
+
+    #[test]
+    fn keys_are_rotated_every_month_another_time_or_never() {
+        let read = |text: &str| toml::from_str::<Written>(text).map(|written| written.keys.rotate_every).ok();
+        assert_eq!(read(""), Some(RotateEvery::Every(Ttl::from_secs(30 * 86_400))));
+        assert_eq!(read("[keys]\nrotate_every = \"7d\""), Some(RotateEvery::Every(Ttl::from_secs(7 * 86_400))));
+        assert_eq!(read("[keys]\nrotate_every = \"never\""), Some(RotateEvery::Never));
+        for bad in ["rotate_every = \"1h\"", "rotate_every = \"\"", "rotate_every = 30", "rotate = \"30d\""] {
+            assert_eq!(read(&format!("[keys]\n{bad}")), None, "{bad}");
+        }
     }
 
     #[test]

@@ -35,6 +35,16 @@ impl DataFolder {
         Ok(Self(path.to_owned()))
     }
 
+    /// The folder of a server that has run before. None is made: what a new key-encryption key seals, no server opens.
+    pub(crate) fn existing(path: &Path) -> Result<Self, Failure> {
+        if path.join(KEY_FILE).exists() {
+            return Self::open(path);
+        }
+        Err(Failure::data(format!("there is no {KEY_FILE} in the data folder {}", path.display())).hint(
+            "name the data folder of a server that has run with `--data DIR`, or its configuration with `--config FILE`",
+        ))
+    }
+
     /// Takes the folder for one server: two would sweep each other's half-written files.
     /// The lock ends with the process, however it ends.
     pub(crate) fn lock(&self) -> Result<File, Failure> {
@@ -217,6 +227,16 @@ mod tests {
             fs::set_permissions(&path, fs::Permissions::from_mode(bits)).unwrap();
             assert_eq!(DataFolder::open(&path).is_ok(), good, "{bits:o}");
         }
+    }
+
+    #[test]
+    fn a_folder_without_a_key_is_no_servers_and_is_not_made() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("d");
+        assert!(DataFolder::existing(&path).is_err());
+        assert!(!path.exists());
+        DataFolder::open(&path).unwrap().key_encryption_key().unwrap();
+        assert!(DataFolder::existing(&path).is_ok());
     }
 
     #[test]

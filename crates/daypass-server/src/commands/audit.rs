@@ -9,7 +9,7 @@ use daypass_store::AuditQuery;
 use super::say;
 use crate::{
     arguments::{Audit, Output},
-    assemble::{open_store, store_failure},
+    assemble::{open_existing_store, store_failure},
     config::Settings,
     failure::Failure,
 };
@@ -20,12 +20,6 @@ const PAGE: u32 = 1_000;
 /// Shows the audit log on the server's own machine, oldest first.
 pub(crate) async fn run(audit: Audit) -> Result<(), Failure> {
     let settings = Settings::read(&audit.place)?;
-    if let Some(path) = settings.database.path()
-        && !path.exists()
-    {
-        return Err(Failure::data(format!("there is no database at {}", path.display()))
-            .hint("name the server's data folder with `--data DIR`, or its configuration with `--config FILE`"));
-    }
     let since = match &audit.since {
         Some(text) => {
             let ago: Ttl = text.parse().map_err(|error| Failure::configuration(format!("`--since`: {error}")))?;
@@ -33,7 +27,7 @@ pub(crate) async fn run(audit: Audit) -> Result<(), Failure> {
         }
         None => None,
     };
-    let store = open_store(&settings).await?;
+    let store = open_existing_store(&settings).await?;
     let mut query = AuditQuery { since, until: None, after_seq: 0, limit: PAGE };
     loop {
         let rows = store.audit(&query).await.map_err(store_failure)?;

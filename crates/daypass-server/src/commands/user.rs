@@ -17,7 +17,7 @@ use daypass_store::Store;
 use super::say;
 use crate::{
     arguments::{Place, User, UserAction},
-    assemble::{open_store, store_failure},
+    assemble::{open_existing_store, store_failure},
     config::Settings,
     data_folder::DataFolder,
     failure::Failure,
@@ -50,22 +50,14 @@ struct People {
 impl People {
     async fn open(place: &Place) -> Result<Self, Failure> {
         let settings = Settings::read(place)?;
-        // A folder that was mistyped must not become a second, empty server.
-        if let Some(path) = settings.database.path()
-            && !path.exists()
-        {
-            return Err(Failure::data(format!("there is no database at {}", path.display())).hint(
-                "name the server's data folder with `--data DIR`, or its configuration with `--config FILE`; \
-                 `daypassd init` makes a new one",
-            ));
-        }
+        let store = open_existing_store(&settings).await?;
         let data = DataFolder::open(&settings.data)?;
         let server = match (&settings.public_url, data.public_url()) {
             (Some(url), _) => url.clone(),
             (None, Some(url)) => url,
             (None, None) => settings.public_url_at(settings.listen)?,
         };
-        Ok(Self { store: open_store(&settings).await?, server })
+        Ok(Self { store, server })
     }
 }
 

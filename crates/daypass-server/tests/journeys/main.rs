@@ -19,6 +19,7 @@ mod exchange;
 mod http;
 mod index;
 mod installers;
+mod keys;
 mod parallel;
 mod people;
 mod secrets;
