@@ -11,6 +11,7 @@ mod pip;
 mod refresh;
 mod server;
 mod statistics;
+mod workloads;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -36,6 +37,8 @@ enum Group {
     Pip,
     /// Token exchange against the cryptography it cannot do without; memory; cold start.
     Exchange,
+    /// Ten thousand identities against one; a flood of invented key ids.
+    Workloads,
     /// `pip install` until the wheel's first byte, for a person: static, cached, refreshed; refreshes per second.
     People,
     /// The index against nginx.
@@ -49,6 +52,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         (Group::Helper, helper::measure as fn(&Workspace, &Built) -> Result<String>),
         (Group::Pip, pip::measure),
         (Group::Exchange, exchange::measure),
+        (Group::Workloads, workloads::measure),
         (Group::People, people::measure),
         (Group::Index, index::measure),
     ] {

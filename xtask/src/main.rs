@@ -8,6 +8,7 @@ mod build;
 mod command;
 mod demo;
 mod environment;
+mod fuzz;
 mod http;
 mod postgres;
 mod reference;
@@ -43,6 +44,8 @@ enum Task {
     Test(test::Options),
     /// Make `docs/reference` from what the programs say of themselves.
     Reference,
+    /// Run the fuzz targets.
+    Fuzz(fuzz::Options),
     /// Measure, and print the table of the README's performance section.
     Bench(bench::Options),
 }
@@ -65,6 +68,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         Task::Demo(options) => demo::run(&workspace, options),
         Task::Test(options) => test::run(&workspace, options),
         Task::Reference => reference::write(&workspace),
+        Task::Fuzz(options) => fuzz::run(&workspace, options),
         Task::Bench(options) => bench::run(&workspace, options),
     }
 }

@@ -12,7 +12,7 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::{
-    build, command,
+    build, command, fuzz,
     postgres::Postgres,
     reference,
     say::{complain, say},
@@ -51,9 +51,11 @@ enum Part {
     Rust,
     /// The Python package: ruff, mypy, pytest.
     Python,
+    /// The fuzz targets, for a minute.
+    Fuzz,
 }
 
-const ALL: [Part; 9] = [
+const ALL: [Part; 10] = [
     Part::Fmt,
     Part::Tidy,
     Part::Clippy,
@@ -63,6 +65,7 @@ const ALL: [Part; 9] = [
     Part::Reference,
     Part::Rust,
     Part::Python,
+    Part::Fuzz,
 ];
 
 struct Outcome {
@@ -117,6 +120,7 @@ fn one(part: Part, workspace: &Workspace, options: &Options) -> Result<()> {
         Part::Reference => reference::check(workspace),
         Part::Rust => rust(workspace, &options.nextest),
         Part::Python => python::check(workspace),
+        Part::Fuzz => fuzz::for_a_minute(workspace),
     }
 }
 

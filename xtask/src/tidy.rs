@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Which of our crates may name which others. Tests may use more: `daypass-testkit`, for one.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("daypass-core", &[]),
     ("daypass-testkit", &[]),
     ("daypass-oidc", &["daypass-core"]),
@@ -25,6 +25,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
     ("daypass-index", &["daypass-core", "daypass-oidc", "daypass-store"]),
     ("daypass-cli", &["daypass-core", "daypass-oidc"]),
     ("daypass-server", &["daypass-core", "daypass-oidc", "daypass-store", "daypass-issuer", "daypass-index"]),
+    ("daypass-fuzz", &["daypass-core", "daypass-oidc"]),
     ("xtask", &[]),
 ];
 

@@ -43,10 +43,19 @@ impl Daypassd {
         Self::start_with(built, folder, issuer, "")
     }
 
+    /// Starts one with this policy.
+    pub(super) fn start_with_policy(built: &Built, folder: &Path, policy: &str) -> Result<Self> {
+        Self::begin(built, folder, policy, "")
+    }
+
     /// The same with a configuration file.
     pub(super) fn start_with(built: &Built, folder: &Path, issuer: &str, config: &str) -> Result<Self> {
+        Self::begin(built, folder, &policy_text(issuer), config)
+    }
+
+    fn begin(built: &Built, folder: &Path, text: &str, config: &str) -> Result<Self> {
         let policy = folder.join("policy.toml");
-        fs::write(&policy, policy_text(issuer))?;
+        fs::write(&policy, text)?;
         let ready_file = folder.join("ready.json");
         if ready_file.exists() {
             fs::remove_file(&ready_file)?;
@@ -104,7 +113,8 @@ pub(super) fn cpu(process: u32) -> Result<Duration> {
     Ok(Duration::from_millis(ticks * 10))
 }
 
-fn policy_text(issuer: &str) -> String {
+/// A policy with one identity, which the load matches.
+pub(super) fn policy_text(issuer: &str) -> String {
     format!(
         "[[issuer]]\nname = \"ci\"\nurl = \"{issuer}\"\nkeys = {{ discovery = true }}\n\n\
          [[identity]]\nname = \"ci/load\"\nissuer = \"ci\"\nclaims = {{ repository_id = \"74\" }}\n\
@@ -123,7 +133,16 @@ pub(super) struct Load {
 
 impl Load {
     pub(super) fn start(built: &Built) -> Result<Self> {
-        let mut load = Self::run(built, "exchange")?;
+        Self::of_an_issuer(built, "exchange")
+    }
+
+    /// One that sends forged tokens of an issuer of its own.
+    pub(super) fn flooding(built: &Built) -> Result<Self> {
+        Self::of_an_issuer(built, "flood")
+    }
+
+    fn of_an_issuer(built: &Built, what: &str) -> Result<Self> {
+        let mut load = Self::run(built, what)?;
         let said = load.hear()?;
         said.get("issuer").and_then(Value::as_str).context("no issuer")?.clone_into(&mut load.issuer);
         Ok(load)
@@ -156,7 +175,13 @@ impl Load {
         self.hear()
     }
 
-    fn hear(&mut self) -> Result<Value> {
+    /// Gives an order.
+    pub(super) fn order(&mut self, order: &Value) -> Result<()> {
+        Ok(writeln!(self.orders, "{order}")?)
+    }
+
+    /// What it says next.
+    pub(super) fn hear(&mut self) -> Result<Value> {
         let mut line = String::new();
         self.answers.read_line(&mut line)?;
         serde_json::from_str(&line).context("the load generator gave up")

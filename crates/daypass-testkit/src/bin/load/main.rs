@@ -1,4 +1,4 @@
-//! Load for measurements: `load exchange`, `load refresh` and `load floor`.
+//! Load for measurements: `load exchange`, `load refresh`, `load flood` and `load floor`.
 //!
 //! `load exchange` runs a CI's identity provider and says where: `{"issuer": URL}`. Then, for each line
 //! `{"url": SERVER, "count": N, "connections": C}` on standard input, it signs N outside tokens, says
@@ -8,12 +8,15 @@
 //! `load refresh` reads `{"refresh_tokens": […]}`, and then takes the same orders: each connection refreshes
 //! sessions of its own, again and again.
 //!
+//! `load flood` sends forged tokens at a given rate; see `flood.rs`.
+//!
 //! `load floor` says how often per second one core can verify RS256 and sign ES256: no exchange can be faster.
 
 #![expect(clippy::expect_used, reason = "test code fails by panicking")]
 
 mod connection;
 mod exchange;
+mod flood;
 mod floor;
 mod refresh;
 
@@ -28,10 +31,11 @@ use tokio::task::LocalSet;
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
         Some("exchange") => on_one_thread(exchange::run()),
+        Some("flood") => on_one_thread(flood::run()),
         Some("refresh") => on_one_thread(refresh::run()),
         Some("floor") => say(&floor::measure()),
         _ => {
-            let _ = writeln!(io::stderr(), "usage: load exchange|refresh|floor");
+            let _ = writeln!(io::stderr(), "usage: load exchange|refresh|flood|floor");
             return ExitCode::from(2);
         }
     }
