@@ -3,7 +3,7 @@
 //! The walls between our crates are held by their `Cargo.toml`s; here is the list that a new arrow must be added to
 //! on purpose.
 
-use std::{fs, path::Path, process::Command};
+use std::{collections::HashSet, fs, path::Path, process::Command};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -40,6 +40,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     let mut breaches = arrows(&workspace.metadata)?;
     breaches.extend(long_files(&workspace.root, &tracked));
     breaches.extend(written_down(workspace)?);
+    breaches.extend(attacks_without_a_test(&workspace.root, &tracked)?);
     for breach in &breaches {
         complain(breach);
     }
@@ -66,6 +67,24 @@ fn arrows(metadata: &Value) -> Result<Vec<String>> {
         }
     }
     Ok(breaches)
+}
+
+/// The tests that the catalogue of attacks names are there.
+fn attacks_without_a_test(root: &Path, tracked: &[&str]) -> Result<Vec<String>> {
+    const CATALOGUE: &str = "docs/reference/attacks.md";
+    let mut tests = HashSet::new();
+    for path in tracked.iter().filter(|path| Path::new(path).extension().is_some_and(|kind| kind == "rs")) {
+        let text = fs::read_to_string(root.join(path)).unwrap_or_default();
+        let names = text.split("fn ").skip(1).filter_map(|rest| rest.split('(').next());
+        tests.extend(names.map(str::to_owned));
+    }
+    let text = fs::read_to_string(root.join(CATALOGUE))?;
+    let rows = text.lines().filter_map(|line| line.rsplit_once(" | ").filter(|_| line.starts_with("| ")));
+    let named = rows.flat_map(|(_, cell)| cell.split('`').skip(1).step_by(2)).filter(|name| name.contains('_'));
+    Ok(named
+        .filter(|name| !tests.contains(*name))
+        .map(|name| format!("{CATALOGUE}: there is no test `{name}`"))
+        .collect())
 }
 
 fn long_files(root: &Path, tracked: &[&str]) -> Vec<String> {

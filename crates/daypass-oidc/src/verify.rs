@@ -88,21 +88,29 @@ pub struct Unverified {
     pub alg: String,
 }
 
+/// How a SPIFFE ID begins (SPIFFE ID §2).
+const SPIFFE: &str = "spiffe://";
+
 /// Reads what is needed to find the key. Nothing of it may be believed.
 pub fn peek(raw: &str) -> Result<Unverified, Refused> {
     /// `serde` refuses a second `iss`, so what is found here is what [`verify_outside_token`] finds.
     #[derive(Deserialize)]
     struct Issuer {
         iss: Option<String>,
-        sub: Option<serde_json::Value>,
+    }
+    #[derive(Deserialize)]
+    struct Subject {
+        sub: String,
     }
     let no_issuer = || Refused::Malformed("the payload has no `iss`");
     let compact = Compact::parse(raw, Kind::Outside)?;
     let payload = compact.payload()?;
-    let Issuer { iss, sub } = serde_json::from_slice(&payload).map_err(|_| no_issuer())?;
-    // SPIFFE ID §2: the trust domain is the authority of the ID.
-    let spiffe_id = sub.as_ref().and_then(|sub| sub.as_str()).and_then(|sub| sub.strip_prefix("spiffe://"));
-    let trust_domain = spiffe_id.and_then(|id| id.split('/').next()).map(|domain| format!("spiffe://{domain}"));
+    let Issuer { iss } = serde_json::from_slice(&payload).map_err(|_| no_issuer())?;
+    // SPIFFE ID §2: the trust domain is the authority of the ID. Other tokens are not read twice for it.
+    let may_be_spiffe = payload.windows(SPIFFE.len()).any(|bytes| bytes == SPIFFE.as_bytes());
+    let subject = may_be_spiffe.then(|| serde_json::from_slice::<Subject>(&payload).ok()).flatten();
+    let domain = subject.as_ref().and_then(|Subject { sub }| sub.strip_prefix(SPIFFE)?.split('/').next());
+    let trust_domain = domain.map(|domain| format!("{SPIFFE}{domain}"));
     let iss = iss.or_else(|| trust_domain.clone()).ok_or_else(no_issuer)?;
     Ok(Unverified { iss, trust_domain, kid: compact.header.kid, alg: compact.header.alg })
 }

@@ -7,10 +7,11 @@
 use std::{collections::BTreeMap, fs, io::Read, path::Path};
 
 use daypass_core::{
+    Timestamp,
     claim_rule::{ClaimPath, ClaimRule},
     claims::Claims,
     clock::Clock,
-    identity::Identity,
+    identity::{Identity, Mode},
     issuer::TrustedIssuer,
     secret::Secret,
 };
@@ -47,6 +48,9 @@ struct Explained {
     identity: String,
     matches: bool,
     claims: BTreeMap<String, ExplainedClaim>,
+    /// What else stands in the way, or would: it is disabled, or open to some networks only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -81,13 +85,17 @@ pub(crate) fn run(arguments: &Explain, environment: &Environment, clock: &dyn Cl
         }
     };
     let claims = judged.claims.as_ref();
+    let trap = issuer.zip(claims).and_then(|((issuer, _), claims)| issuer.trap(claims.all()));
     let explain = |identity: &Identity| {
         let ours = issuer.is_some_and(|(issuer, _)| issuer.name == identity.issuer);
-        explain(identity, claims.filter(|_| ours))
+        let explained = explain(identity, claims.filter(|_| ours), clock.now());
+        Explained { matches: explained.matches && trap.is_none(), ..explained }
     };
+    let trapped =
+        trap.as_ref().map(|trap| format!("claim `{}` is not accepted from this issuer: {}", trap.claim, trap.why));
     let answer = Answer {
         signature: judged.signature,
-        reason: judged.reason,
+        reason: judged.reason.or(trapped),
         identities: policies.merged.identities().iter().map(explain).collect(),
     };
     match arguments.output {
@@ -107,7 +115,7 @@ fn audiences(issuer: Option<&TrustedIssuer>, environment: &Environment) -> Optio
     })
 }
 
-fn explain(identity: &Identity, claims: Option<&Claims>) -> Explained {
+fn explain(identity: &Identity, claims: Option<&Claims>, now: Timestamp) -> Explained {
     let explain_claim = |(path, rule): (&ClaimPath, &ClaimRule)| {
         let found = path.find(claims?.all());
         let claim = ExplainedClaim {
@@ -125,7 +133,23 @@ fn explain(identity: &Identity, claims: Option<&Claims>) -> Explained {
         identity: identity.name.to_string(),
         matches: claims.is_some_and(|claims| identity.differences(claims).is_empty()),
         claims: identity.rules.iter().filter_map(explain_claim).chain(when).collect(),
+        note: note(identity, now),
     }
+}
+
+/// What the claims do not tell.
+fn note(identity: &Identity, now: Timestamp) -> Option<String> {
+    if !identity.enabled {
+        return Some("it is disabled, and hands out nothing".to_owned());
+    }
+    if identity.expires_at.is_some_and(|end| end <= now) {
+        return Some("it has expired, and hands out nothing".to_owned());
+    }
+    if identity.mode == Mode::Audit {
+        return Some("it is in audit mode, and hands out nothing".to_owned());
+    }
+    let networks: Vec<_> = identity.networks.iter().map(ToString::to_string).collect();
+    (!networks.is_empty()).then(|| format!("only for requests from {}", networks.join(", ")))
 }
 
 fn told(answer: &Answer) -> String {
@@ -141,6 +165,9 @@ fn told(answer: &Answer) -> String {
     for explained in &answer.identities {
         let verdict = if explained.matches { "matches" } else { "does not match" };
         text.extend(["\n", &explained.identity, "  ", verdict, "\n"]);
+        if let Some(note) = &explained.note {
+            text.extend(["  note: ", note, "\n"]);
+        }
         for (name, claim) in &explained.claims {
             let found = claim.found.as_ref().map_or("missing".to_owned(), |found| format!("it is {found}"));
             let verdict =

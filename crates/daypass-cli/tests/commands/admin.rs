@@ -196,6 +196,43 @@ fn what_else_stands_in_the_way_is_the_reason_and_not_the_exit_code() {
 }
 
 #[test]
+fn lists_globs_and_conditions_are_explained_and_so_is_what_the_claims_do_not_tell() {
+    let ci = Ci::new();
+    let person = operator(&ci, &ci.token(&json!({"environment": "prod", "groups": ["ops", "dev"]})));
+    person.write(
+        "policy.toml",
+        r#"
+        issuer = [{ name = "ci", url = "https://ci.example.com", keys = { jwks = "jwks.json" }, refuse = { actor_id = "13" } }]
+        [[identity]]
+        name = "ci/app"
+        issuer = "ci"
+        claims = { environment = ["prod", "staging"], ref = { glob = "refs/heads/*" }, groups = { contains = "ops" } }
+        when = "claims.repository_id == '75'"
+        networks = ["10.0.0.0/8"]
+        grants = [ { index = "python", projects = ["*"], actions = ["pull"] } ]
+        "#,
+    );
+    assert_snapshot!(person.sees(EXPLAIN), @r#"
+    exit code: 1
+    ----- stdout
+    signature  valid
+
+    ci/app  does not match
+      note: only for requests from 10.0.0.0/8
+      environment: ok
+      groups: ok
+      ref: ok
+      when: must be "claims.repository_id == '75'", it is false
+    ----- stderr
+    "#);
+    let trapped = ci.token(&json!({"repository_id": "75", "environment": "prod", "groups": ["ops"], "actor_id": "13"}));
+    person.write("job.jwt", &trapped);
+    let (code, answer) = explained(&person, &EXPLAIN);
+    assert_eq!((code, &answer["identities"][0]["matches"]), (Some(1), &json!(false)));
+    assert!(answer["reason"].as_str().unwrap().contains("`actor_id` is not accepted"), "{answer}");
+}
+
+#[test]
 fn without_keys_the_signature_is_unknown() {
     let ci = Ci::new();
     let person = operator(&ci, &ci.token(&json!({})));

@@ -222,7 +222,7 @@ mod tests {
             ("client_id = \"daypass\"", "", "missing field `client_id`"),
             ("client_id =", "client_secret = \"x\"\nclient_id =", "invalid type"),
             ("client_id =", "client_secret = {}\nclient_id =", "must be"),
-            ("client_id =", "claims = { hd = 1.5 }\nclient_id =", "must be a string"),
+            ("client_id =", "claims = { hd = 1.5 }\nclient_id =", "must be a text"),
             ("client_id =", "domains = [\"@example.com\"]\nclient_id =", "is not a domain"),
             ("client_id =", "scopes = [\"email\"]\nclient_id =", "must hold `openid`"),
             ("client_id =", "kind = \"saml\"\nclient_id =", "unknown variant"),

@@ -177,7 +177,7 @@ const JENKINS: Known = Known {
 };
 
 const TERRAFORM: Known = Known {
-    name: "terraform-cloud",
+    name: "terraform",
     title: "HCP Terraform",
     url: Some("https://app.terraform.io"),
     url_form: "https://terraform.example.com",

@@ -72,10 +72,12 @@ fn names_that_can_be_taken_over_pin_nothing() {
     }
     not_pinned("gitlab", &json!({ "project_path": "acme/app" }));
     not_pinned("buildkite", &json!({ "organization_slug": "acme", "pipeline_slug": "app" }));
-    not_pinned("terraform-cloud", &json!({ "terraform_workspace_name": "shop" }));
+    not_pinned("terraform", &json!({ "terraform_workspace_name": "shop" }));
     not_pinned("vercel", &json!({ "owner": "acme", "project": "shop" }));
     not_pinned("google", &json!({ "email": "build@acme.iam.gserviceaccount.com" }));
-    not_pinned("aws-sigv4", &json!({ "arn": "arn:aws:sts::123456789012:assumed-role/build/x" }));
+    let aws = json!({ "preset": "aws-sigv4", "regions": ["eu-central-1"] });
+    let by_arn = policy(&aws, &json!({ "claims": { "arn": "arn:aws:sts::123456789012:assumed-role/build/x" } }));
+    assert!(matches!(by_arn, Err(InvalidPolicy::NotPinned { .. })));
 }
 
 #[test]

@@ -28,3 +28,4 @@ mod sign_out;
 mod tab;
 mod token;
 mod token_attacks;
+mod workloads;
