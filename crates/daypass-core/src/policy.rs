@@ -32,6 +32,7 @@ use std::{
     sync::Arc,
 };
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -217,7 +218,7 @@ impl Policy {
         let rules: Vec<_> = identity.rules.iter().map(|(claim, rule)| (claim.as_str(), rule.to_json())).collect();
         let when = identity.when.as_ref().map(Condition::as_str);
         // Whoever shortens an identity's time wants its tokens to end, too.
-        let end = identity.expires_at.map(|end| end.as_second());
+        let end = identity.expires_at.map(Timestamp::as_second);
         Sha256::of(json!([issuer, rules, when, end]).to_string()).prefix(32)
     }
 

@@ -79,7 +79,7 @@ impl Preset {
     /// The preset that owns `host`, or a domain above it.
     pub fn of_host(host: &str) -> Option<Self> {
         let owns = |owned: &&str| host == *owned || host.strip_suffix(owned).is_some_and(|rest| rest.ends_with('.'));
-        Self::all().find(|preset| preset.hosts.iter().any(|owned| owns(&owned)))
+        Self::all().find(|preset| preset.hosts.iter().any(owns))
     }
 
     /// Whether all customers share the issuer at `url`, so that a rule must say which one is meant.

@@ -1,5 +1,7 @@
 //! What many identities and issuers cost, and what a flood of invented key ids at one issuer does to the others.
 
+use std::fmt::Write;
+
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
@@ -128,10 +130,11 @@ fn many_text(issuer: &str) -> String {
         // Every second one is of the issuer whose tokens come.
         let issuer = if number % 2 == 0 { "ci".to_owned() } else { format!("ci-{}", 1 + number % (ISSUERS - 1)) };
         let claims = format!("repository_id = \"{}\", ref = \"refs/heads/main\"", 1_000_000 + number);
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "[[identity]]\nname = \"ci/app-{number}\"\nissuer = \"{issuer}\"\nclaims = {{ {claims} }}\n\
              grants = [ {{ index = \"python\", projects = [\"*\"], actions = [\"pull\"] }} ]\n"
-        ));
+        );
     }
     text
 }

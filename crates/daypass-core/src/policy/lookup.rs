@@ -97,7 +97,7 @@ impl Policy {
         let known =
             self.lookup.by_name.get(identity.name.as_str()).filter(|at| self.identities.get(**at) == Some(identity));
         let known = known.and_then(|at| self.lookup.digests.get(*at));
-        known.map_or_else(|| self.digest_of_rule(identity), |digest| digest.to_string())
+        known.map_or_else(|| self.digest_of_rule(identity), ToString::to_string)
     }
 
     /// The identity of that name, if its rule has this digest and it can be assumed.

@@ -16,12 +16,13 @@ const MAX_TIME: i64 = 1 << 53;
 
 pub(super) fn check_outside(compact: &Compact<'_>, expected: &ExpectedOutside<'_>) -> Result<Proven, Refused> {
     let claims = strict_json::parse_object(&compact.payload()?).map_err(|_| Refused::MalformedClaims)?;
-    match &expected.limits.trust_domain {
-        None if required(&claims, "iss")?.as_str() != Some(expected.issuer_url) => return Err(Refused::WrongIssuer),
-        None => {}
+    let is_from_there = match &expected.limits.trust_domain {
+        None => required(&claims, "iss")?.as_str() == Some(expected.issuer_url),
         // SPIFFE JWT-SVID §3.1: the subject is what the trust domain's key vouches for; `iss` may be anything.
-        Some(domain) if !is_of_trust_domain(&claims, domain) => return Err(Refused::WrongIssuer),
-        Some(_) => {}
+        Some(domain) => is_of_trust_domain(&claims, domain),
+    };
+    if !is_from_there {
+        return Err(Refused::WrongIssuer);
     }
     let audience = single_audience(required(&claims, "aud")?)?;
     if !expected.audiences.iter().any(|ours| **ours == *audience) {

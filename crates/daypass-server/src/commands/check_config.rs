@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use daypass_core::claim_rule::ClaimPath;
+
 use super::say;
 use crate::{arguments::Place, config::Settings, failure::Failure, policy_files};
 
@@ -29,7 +31,7 @@ fn describe(settings: &Settings, policy: &daypass_core::policy::Policy) -> Resul
         writeln!(text, "issuer      {}: {}", issuer.name, issuer.url)?;
     }
     for identity in policy.identities() {
-        let claims: Vec<_> = identity.rules.keys().map(|claim| claim.as_str()).collect();
+        let claims: Vec<_> = identity.rules.keys().map(ClaimPath::as_str).collect();
         writeln!(text, "identity    {}: {} by {}", identity.name, identity.issuer, claims.join(", "))?;
     }
     for finding in daypass_core::lint::lint(policy) {
