@@ -8,6 +8,8 @@
 mod addresses;
 mod reach;
 
+#[cfg(unix)]
+use std::path::PathBuf;
 use std::{
     error::Error,
     fmt,
@@ -62,6 +64,11 @@ pub struct HttpOptions {
     pub resolver: Option<Arc<dyn dns::Resolve>>,
     /// An authority whose certificates are believed besides those of the system, in PEM (RFC 7468 §5).
     pub ca: Option<Arc<str>>,
+    /// Whether HTTP/1.1 is spoken even where the server knows HTTP/2.
+    pub http1_only: bool,
+    /// A Unix socket that every request goes to, whatever host the URL names.
+    #[cfg(unix)]
+    pub unix_socket: Option<PathBuf>,
 }
 
 impl HttpOptions {
@@ -77,6 +84,9 @@ impl HttpOptions {
             use_system_proxy: false,
             resolver: None,
             ca: None,
+            http1_only: false,
+            #[cfg(unix)]
+            unix_socket: None,
         }
     }
 }
@@ -275,6 +285,13 @@ fn make(options: &HttpOptions, secure: bool, proxy: bool) -> Result<Client, reqw
     }
     if let Some(read) = options.read_timeout {
         builder = builder.read_timeout(read);
+    }
+    if options.http1_only {
+        builder = builder.http1_only();
+    }
+    #[cfg(unix)]
+    if let Some(path) = &options.unix_socket {
+        builder = builder.unix_socket(path.as_path());
     }
     if !proxy {
         builder = builder.no_proxy();

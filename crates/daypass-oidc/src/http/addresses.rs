@@ -30,6 +30,21 @@ pub(super) fn place_of(address: IpAddr) -> Place {
     }
 }
 
+/// Whether machines of a cloud find their metadata there: link-local (RFC 3927, RFC 4291 §2.5.6), or where those that
+/// have no IPv4 find them.
+pub(super) fn is_metadata(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local() || address == METADATA_IN_PUBLIC_SPACE,
+        IpAddr::V6(address) => {
+            let known = matches!(
+                address.segments(),
+                [0xfd00, 0x0ec2, 0, 0, 0, 0, 0, _] | [0xfd20, 0x00ce, 0, 0, 0, 0, 0, 0x0254]
+            );
+            address.is_unicast_link_local() || known
+        }
+    }
+}
+
 fn place_of_v4(address: Ipv4Addr) -> Place {
     match address.octets() {
         [127, ..] => Place::Loopback,

@@ -8,7 +8,7 @@ use url::{Host, Url};
 
 use super::{
     HttpError,
-    addresses::{Place, place_of},
+    addresses::{Place, is_metadata, place_of},
 };
 
 /// How far a client may reach.
@@ -24,6 +24,9 @@ pub enum Reach {
     NeighboursToo,
     /// `https` anywhere, `http` to loopback only: for the command, whose user chose the server.
     AnyServer,
+    /// `http` to this machine and to link-local addresses only, where a cloud's machines find who they are: for the
+    /// command, which asks its own machine.
+    Metadata,
 }
 
 impl Reach {
@@ -35,8 +38,10 @@ impl Reach {
             | (Self::NeighboursToo, true, Place::Public | Place::Private)
             | (Self::NeighboursToo, false, Place::Private)
             | (Self::AnyServer, true, _)
-            | (Self::AnyServer, false, Place::Loopback) => true,
-            (Self::Public | Self::PrivateToo | Self::NeighboursToo | Self::AnyServer, _, _) => false,
+            | (Self::AnyServer, false, Place::Loopback)
+            | (Self::Metadata, false, Place::Loopback) => true,
+            (Self::Metadata, false, _) => is_metadata(address),
+            (Self::Public | Self::PrivateToo | Self::NeighboursToo | Self::AnyServer | Self::Metadata, _, _) => false,
         }
     }
 
@@ -51,7 +56,7 @@ impl Reach {
         let nearness = |reach: &Self| match reach {
             Self::PrivateToo => 2,
             Self::NeighboursToo => 1,
-            Self::Public | Self::AnyServer => 0,
+            Self::Public | Self::AnyServer | Self::Metadata => 0,
         };
         addresses.into_iter().map(reach).min_by_key(nearness)
     }
@@ -181,6 +186,25 @@ mod tests {
         assert_eq!(beside(&["127.0.0.1", "1.1.1.1"]), Some(Reach::Public));
         assert_eq!(beside(&["169.254.169.254"]), Some(Reach::Public));
         assert_eq!(beside(&[]), None);
+    }
+
+    #[test]
+    fn the_metadata_of_a_machine_are_on_the_machine_or_beside_it() {
+        for url in
+            ["http://127.0.0.1:1/", "http://169.254.169.254/", "http://169.254.170.2/", "http://[fd00:ec2::254]/"]
+        {
+            assert!(allowed(Reach::Metadata, url), "{url}");
+        }
+        for url in [
+            "http://10.0.0.1/",
+            "http://1.1.1.1/",
+            "http://224.0.0.1/",
+            "http://[fd12::1]/",
+            "https://169.254.169.254/",
+            "https://1.1.1.1/",
+        ] {
+            assert!(!allowed(Reach::Metadata, url), "{url}");
+        }
     }
 
     #[test]
