@@ -9,6 +9,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use daypass_core::secret::Secret;
 
+use crate::ambient::Choice;
+
 const AFTER_HELP: &str = "\
 Examples:
   daypass login https://packages.example.com
@@ -16,15 +18,16 @@ Examples:
   daypass status
   curl -u \"_token:$(daypass token)\" https://packages.example.com/python/simple/
 
-  In a job, without signing in:
+  In a CI job or on a cloud's machine, without signing in:
   export DAYPASS_SERVER=https://packages.example.com
-  export DAYPASS_IDENTITY_TOKEN=/run/job/token
+  daypass ambient
   pip install -i $DAYPASS_SERVER/python/simple/ acme-hello
 
 Environment variables:
   DAYPASS_SERVER          The server, by any of its URLs; naming it trusts it
   DAYPASS_IDENTITY        The identity to assume, by name or id
   DAYPASS_IDENTITY_TOKEN  The token that proves who this is: its value or path
+  DAYPASS_AMBIENT         Who vouches for this job or machine: a name, `auto`, `off`
   DAYPASS_CONFIG          The configuration file, instead of the user's own
 
 Exit codes:
@@ -53,6 +56,7 @@ pub(crate) enum Command {
     Login(Login),
     Token(Token),
     Status(Status),
+    Ambient(Ambient),
     Logout(Logout),
     /// Answers another tool in its own credential-helper protocol
     #[command(subcommand, arg_required_else_help = true)]
@@ -79,13 +83,16 @@ pub(crate) enum Format {
 /// day: until then credentials renew themselves.
 ///
 /// A job signs in with an identity token, the JWT that a CI job or a cloud machine has. The server, the identity and,
-/// if there is one, the path of the identity token's file are remembered; the identity token itself is never kept.
+/// if there is one, the path of the identity token's file are remembered; the identity token itself is never kept. On
+/// most CI systems and clouds nobody need fetch one: `--ambient auto` does, and `daypass ambient` shows from where.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
   daypass login https://packages.example.com
   daypass login https://packages.example.com --profile work --provider corp
   daypass login --profile work --default
+  daypass login https://packages.example.com --ambient auto
+  daypass login https://packages.example.com --identity ci/app --ambient azure-devops
   daypass login https://packages.example.com --identity-token /run/job/token
   fetch-token | daypass login https://packages.example.com --identity ci/app --identity-token -
 
@@ -98,10 +105,10 @@ pub(crate) struct Login {
     #[arg(value_name = "SERVER")]
     pub(crate) server: Option<String>,
     /// Sign in with a code on another device, without a browser here
-    #[arg(long, conflicts_with_all = ["identity", "identity_token"])]
+    #[arg(long, conflicts_with_all = ["identity", "identity_token", "ambient"])]
     pub(crate) device: bool,
     /// Where to sign in, if the server knows several providers [default: it asks]
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["identity", "identity_token"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["identity", "identity_token", "ambient"])]
     pub(crate) provider: Option<String>,
     /// Under which name to keep this account, beside others of the same server [default: `default`]
     #[arg(long, value_name = "NAME")]
@@ -116,6 +123,10 @@ pub(crate) struct Login {
     /// list of processes
     #[arg(long, value_name = "VALUE|PATH|-", value_parser = secret, allow_hyphen_values = true)]
     pub(crate) identity_token: Option<Secret>,
+    /// Who vouches for this job or machine: one of the names that `daypass ambient` lists, or `auto` for the first that
+    /// is here. Remembered, and asked again for each credential
+    #[arg(long, value_name = "NAME", conflicts_with = "identity_token")]
+    pub(crate) ambient: Option<Choice>,
     /// How the result is written
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: Format,
@@ -150,6 +161,25 @@ pub(crate) struct Status {
     /// Ask no server
     #[arg(long)]
     pub(crate) quick: bool,
+    /// How the result is written
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+/// Shows which CI system or cloud vouches for this job or machine, and why
+///
+/// Looks at the environment and at files; asks nobody, and shows no token. The providers are looked for in this order,
+/// and the first one that is here is taken when nobody is signed in and no identity token is named. The exit code is 0
+/// when one is here, 1 when none is, and 4 when the first one is set up so that it gives nothing.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  daypass ambient
+  daypass ambient https://packages.example.com -o json | jq -r .found")]
+pub(crate) struct Ambient {
+    /// For which server, by any of its URLs [default: the one that is known]
+    #[arg(value_name = "SERVER")]
+    pub(crate) server: Option<String>,
     /// How the result is written
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: Format,

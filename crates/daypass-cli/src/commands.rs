@@ -8,6 +8,7 @@ use crate::{
     failure::Failure,
 };
 
+mod ambient;
 mod audit;
 mod completion;
 mod explain;
@@ -23,6 +24,7 @@ pub(crate) fn run(command: Command, environment: &Environment, clock: &dyn Clock
         Command::Login(arguments) => login::run(&arguments, environment, clock),
         Command::Token(arguments) => token::run(&arguments, environment, clock),
         Command::Status(arguments) => status::run(&arguments, environment, clock),
+        Command::Ambient(arguments) => ambient::run(&arguments, environment),
         Command::Logout(arguments) => logout::run(&arguments, environment, clock),
         Command::Admin(Admin::Audit(arguments)) => audit::run(&arguments, environment, clock),
         Command::Admin(Admin::Identity(AdminIdentity::Explain(arguments))) => {

@@ -65,6 +65,10 @@ impl Config {
                 return Err(Failure::local(format!("`{}` lists {} twice", path.display(), server.account()))
                     .hint("remove one of the two `[[server]]` tables"));
             }
+            if server.identity_token_path.is_some() && server.ambient.is_some() {
+                return Err(Failure::local(format!("`{}`: {} has two sources", path.display(), server.account()))
+                    .hint("remove either `identity_token_path` or `ambient`"));
+            }
             if let Some(token) = server.identity_token_path.as_ref().filter(|token| !token.is_absolute()) {
                 let message =
                     format!("`{}`: `identity_token_path` must be absolute, not `{}`", path.display(), token.display());

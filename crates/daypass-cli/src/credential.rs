@@ -1,27 +1,35 @@
 //! The one order in which a credential is found.
 //!
 //! 1. **Cached**, with enough life left.
-//! 2. From an **identity token** that somebody handed us: whoever names one wants that identity, and no person.
-//! 3. **Refreshed** from a person's session (`credential/person.rs`). The ambient identity of a CI job takes its seat
-//!    in [`Source`], after this.
-//! 4. From a new **sign-in**: in the browser, or with a code.
-//! 5. What is left of the cached one.
+//! 2. From an **identity token** that somebody handed us, or from a provider that somebody chose: whoever names one wants
+//!    that identity, and no person.
+//! 3. **Refreshed** from a person's session (`credential/person.rs`).
+//! 4. **Ambient**: by what this job or machine is (`ambient.rs`). Looked for only now, so that nobody with a session pays
+//!    for it.
+//! 5. From a new **sign-in**: in the browser, or with a code. Never in a CI job.
+//! 6. What is left of the cached one.
 //!
 //! Any number of processes that want the same credential do the work once: see [`obtain`].
 //!
 //! What is *not* here: the wire (`issuer_client.rs`), the files (`cache.rs`).
 
-use daypass_core::{clock::Clock, public_url::PublicUrl, secret::Secret};
+use daypass_core::{clock::Clock, public_url::PublicUrl};
 
 use crate::{
+    ambient::{self, Ambient, Choice, Kind, Proof, Supply},
     cache::{Cache, Holder, Key, entry::Entry},
     environment::Environment,
     failure::{Failure, Status},
-    identity_token::{IdentityToken, NamedBy, addressee::Pairing},
+    identity_token::{
+        IdentityToken, NamedBy,
+        addressee::{Pairing, has_ended},
+    },
     issuer_client,
     lock::Waiter,
     output,
+    prompt::Prompt,
     server::Server,
+    surroundings::Reachable,
     trust::server_url,
 };
 
@@ -32,31 +40,98 @@ pub(crate) mod person;
 pub(crate) enum Source {
     /// An outside token that somebody handed us, and how it came together with the server.
     IdentityToken(IdentityToken, Pairing),
+    /// A provider that vouches for this job or machine, and how it came together with the server.
+    Ambient(Ambient, Pairing),
 }
 
 impl Source {
-    /// The first source there is for `server`: what the environment says now, before what `login` remembered.
-    pub(crate) fn first(environment: &Environment, server: &Server) -> Option<Self> {
+    /// The first source that somebody named for `server`: what the environment says now, before what `login` remembered.
+    pub(crate) fn first(environment: &Environment, server: &Server) -> Result<Option<Self>, Failure> {
+        let pairing = pairing(environment, server);
         if let Some(named) = &environment.identity_token {
-            let pairing = if is_named(environment, server) { Pairing::Explicit } else { Pairing::ByAudience };
-            return Some(Self::IdentityToken(IdentityToken::of(named, NamedBy::Variable), pairing));
+            return Ok(Some(Self::IdentityToken(IdentityToken::of(named, NamedBy::Variable), pairing)));
         }
-        // The path stands in this server's own entry.
-        let remembered = server.identity_token_path.clone();
-        remembered.map(|path| Self::IdentityToken(IdentityToken::File(path, NamedBy::Config), Pairing::Explicit))
+        if let Choice::Named(ambient) = choice(environment)? {
+            return Ok(Some(Self::Ambient(ambient, pairing)));
+        }
+        // The path, or the provider, stands in this server's own entry.
+        if let Some(path) = server.identity_token_path.clone() {
+            return Ok(Some(Self::IdentityToken(IdentityToken::File(path, NamedBy::Config), Pairing::Explicit)));
+        }
+        Ok(server.ambient.map(|ambient| Self::Ambient(ambient, Pairing::Explicit)))
+    }
+
+    /// The provider that is here, if there is one and nobody has switched this off. An error if it gives nothing.
+    pub(crate) fn ambient(environment: &Environment, server: &Server) -> Result<Option<Self>, Failure> {
+        if choice(environment)? == Choice::Off {
+            return Ok(None);
+        }
+        let found = ambient::find(&environment.machine(), &server.url)?;
+        Ok(found.map(|ambient| Self::Ambient(ambient, pairing(environment, server))))
+    }
+
+    /// Whether there is something to send to `server`, as far as can be told without asking anybody.
+    pub(crate) fn check(&self, environment: &Environment, server: &Server) -> Result<(), Failure> {
+        match self {
+            Self::IdentityToken(..) => self.proof_for(environment, server).map(|_| ()),
+            Self::Ambient(ambient, _) => ambient.check(&environment.machine(), &server.url),
+        }
     }
 
     /// The outside token, if it may be sent to `server`.
-    pub(crate) fn outside_token_for(&self, server: &Server) -> Result<Secret, Failure> {
-        let Self::IdentityToken(identity_token, pairing) = self;
-        let outside_token = identity_token.read()?;
-        pairing.check(&outside_token, &server.url)?;
-        Ok(outside_token)
+    fn proof_for(&self, environment: &Environment, server: &Server) -> Result<Proof, Failure> {
+        match self {
+            Self::IdentityToken(identity_token, pairing) => {
+                let outside_token = identity_token.read()?;
+                pairing.check(&outside_token, &server.url)?;
+                Ok(Proof::Jwt(outside_token))
+            }
+            Self::Ambient(ambient, pairing) => ambient.proof_for(&environment.machine(), server, *pairing),
+        }
+    }
+
+    /// `failure` of the server's, with the remedy of those who have one outside token for each job.
+    fn advise(&self, failure: Failure, proof: &Proof, clock: &dyn Clock) -> Failure {
+        let (Self::Ambient(ambient, _), Proof::Jwt(outside_token)) = (self, proof) else { return failure };
+        let provider = ambient.provider();
+        let Supply::OnePerJob(life) = provider.supply else { return failure };
+        match failure.status {
+            Status::Replayed => failure.hint(format!(
+                "{} gives each job one identity token, and this server takes it once: install while the credential of \
+                 the first time lasts, or have the server take it more often (`replay` of its issuer)",
+                provider.title
+            )),
+            Status::Refused if has_ended(outside_token, clock.now()) => failure.hint(format!(
+                "{} gives each job one identity token, which lives {life}, and this one is over: no new one can be had \
+                 in this job",
+                provider.title
+            )),
+            _ => failure,
+        }
     }
 }
 
+/// What is missing for a provider to vouch for this job or machine, if something is.
+fn missing(environment: &Environment, server: &Server) -> Option<String> {
+    let off = choice(environment).is_ok_and(|choice| choice == Choice::Off);
+    if off { None } else { ambient::nearly(&environment.machine(), &server.url) }
+}
+
+/// What `DAYPASS_AMBIENT` says.
+fn choice(environment: &Environment) -> Result<Choice, Failure> {
+    let Some(text) = &environment.ambient else { return Ok(Choice::Auto) };
+    text.parse().map_err(|why| {
+        Failure::local(format!("`DAYPASS_AMBIENT`: {why}")).hint("name one of them, or `auto`, or `off`; or unset it")
+    })
+}
+
+/// How what the environment names came together with `server`.
+pub(crate) fn pairing(environment: &Environment, server: &Server) -> Pairing {
+    if is_named(environment, server) { Pairing::Explicit } else { Pairing::ByAudience }
+}
+
 /// Whether `DAYPASS_SERVER` names `server`.
-pub(crate) fn is_named(environment: &Environment, server: &Server) -> bool {
+fn is_named(environment: &Environment, server: &Server) -> bool {
     environment.server.as_deref().and_then(|text| server_url(text).ok()).is_some_and(|named| named == server.url)
 }
 
@@ -99,18 +174,43 @@ pub(crate) fn obtain(wanted: Wanted<'_>, environment: &Environment, clock: &dyn 
     if let Some(entry) = cache.find(wanted.key())?.filter(fresh) {
         return Ok(entry);
     }
-    match Source::first(environment, wanted.server) {
-        Some(source) => renew(&cache, wanted, &source, clock, fresh)
-            .or_else(|failure| make_do(&cache, wanted.key(), failure, clock)),
-        None if of_a_person => person::renew(&cache, wanted, environment, clock, fresh)
-            .or_else(|failure| make_do(&cache, wanted.person_key(), failure, clock)),
-        None => Err(sign_in_needed(wanted.server)),
+    let renewed_from = |source: &Source| {
+        renew(&cache, wanted, source, environment, clock, fresh)
+            .or_else(|failure| make_do(&cache, wanted.key(), failure, clock))
+    };
+    if let Some(source) = Source::first(environment, wanted.server)? {
+        return renewed_from(&source);
     }
+    let by_what_this_is = || match Source::ambient(environment, wanted.server)? {
+        Some(source) => renewed_from(&source).map(Some).or_else(|failure| ask_a_person(&source, environment, failure)),
+        None => Ok(None),
+    };
+    if of_a_person {
+        return person::renew(&cache, wanted, environment, clock, fresh, by_what_this_is)
+            .or_else(|failure| make_do(&cache, wanted.person_key(), failure, clock));
+    }
+    match Source::ambient(environment, wanted.server)? {
+        Some(source) => renewed_from(&source),
+        None => Err(sign_in_needed(environment, wanted.server)),
+    }
+}
+
+/// Has a person sign in, if one is there, where the machine's own identity is of no use: many a machine in a cloud is
+/// somebody's desk. Not in a job.
+fn ask_a_person(source: &Source, environment: &Environment, failure: Failure) -> Result<Option<Entry>, Failure> {
+    let Source::Ambient(ambient, _) = source else { return Err(failure) };
+    let reachable = || environment.surroundings.reachable(Prompt::open().has_terminal());
+    if ambient.provider().kind == Kind::Job || failure.status == Status::Local || reachable() == Reachable::Nobody {
+        return Err(failure);
+    }
+    output::note(&format!("{} vouches for this machine, but: {}", ambient.provider().title, failure.message));
+    Ok(None)
 }
 
 /// Whether a person is meant: nobody has named an identity, or something that proves one.
 pub(crate) fn asks_for_a_person(environment: &Environment, server: &Server) -> bool {
-    !server.is_for_an_identity() && environment.identity.is_none() && environment.identity_token.is_none()
+    let named = environment.ambient.as_deref().is_some_and(|choice| !matches!(choice, "auto" | "off"));
+    !server.is_for_an_identity() && environment.identity.is_none() && environment.identity_token.is_none() && !named
 }
 
 /// What is in the cache though it has not enough life left, or `failure`.
@@ -133,6 +233,7 @@ pub(crate) fn renew(
     cache: &Cache,
     wanted: Wanted<'_>,
     source: &Source,
+    environment: &Environment,
     clock: &dyn Clock,
     good: impl Fn(&Entry) -> bool,
 ) -> Result<Entry, Failure> {
@@ -146,22 +247,28 @@ pub(crate) fn renew(
     }
     // Before the proof is spent: it may be good only once.
     let seat = cache.seat(key)?;
-    let outside_token = source.outside_token_for(wanted.server)?;
+    let proof = source.proof_for(environment, wanted.server).inspect_err(|failure| lock.share(failure, clock))?;
     let asked_at = clock.now();
-    let issued = issuer_client::exchange(wanted, &outside_token, clock);
-    let issued = issued.inspect_err(|failure| lock.share(failure, clock))?;
+    let Proof::Jwt(outside_token) = &proof;
+    let issued = issuer_client::exchange(wanted, outside_token, clock);
+    let issued = issued.map_err(|failure| {
+        lock.share(&failure, clock);
+        source.advise(failure, &proof, clock)
+    })?;
     let entry = Entry::new(key, issued.identity, issued.access_token, asked_at, issued.life);
     seat.keep(&entry)?;
     Ok(entry)
 }
 
 /// Nobody is signed in, and nothing else proves who this is.
-pub(crate) fn sign_in_needed(server: &Server) -> Failure {
+pub(crate) fn sign_in_needed(environment: &Environment, server: &Server) -> Failure {
     let identity = if server.identity.is_none() { " --identity ID" } else { "" };
-    Failure::new(Status::SignInNeeded, format!("no credential for {}, and nothing to get one with", server.url)).hint(
+    let hint = missing(environment, server).unwrap_or_else(|| {
         format!(
             "`daypass login {}{identity} --identity-token PATH` signs in, and so does `DAYPASS_IDENTITY_TOKEN`",
             server.url
-        ),
-    )
+        )
+    });
+    Failure::new(Status::SignInNeeded, format!("no credential for {}, and nothing to get one with", server.url))
+        .hint(hint)
 }

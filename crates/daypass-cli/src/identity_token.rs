@@ -2,7 +2,7 @@
 //!
 //! A file is read anew each time: Kubernetes and others replace it while a job runs.
 //!
-//! What is *not* here: looking around for the identity of this machine (later), to whom the token may be sent
+//! What is *not* here: looking around for the identity of this machine (`ambient.rs`), to whom the token may be sent
 //! (`identity_token/addressee.rs`), and judging the token, which only the server can.
 
 use std::{
@@ -17,8 +17,8 @@ use crate::failure::{Failure, Status};
 
 pub(crate) mod addressee;
 
-/// The server takes no longer one, so there is no sense in reading more.
-const LONGEST: u64 = 64 * 1024;
+/// In bytes. The server takes no longer one, so there is no sense in reading more.
+pub(crate) const LONGEST: u64 = 64 * 1024;
 
 const WHAT_IT_IS: &str = "an identity token is a JWT: three parts of letters and digits, separated by dots";
 
@@ -113,7 +113,8 @@ impl IdentityToken {
     }
 }
 
-fn looks_like_a_jwt(text: &str) -> bool {
+/// Whether `text` has the form of a JWT.
+pub(crate) fn looks_like_a_jwt(text: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let mut parts = text.split('.');
     let three = [parts.next(), parts.next(), parts.next()];
@@ -124,7 +125,8 @@ fn looks_like_a_jwt(text: &str) -> bool {
         && three.iter().all(|part| part.is_some_and(|part| part.bytes().all(good)))
 }
 
-fn bounded(from: impl Read) -> io::Result<Secret> {
+/// What `from` says, without white space around it, if it is not longer than an outside token may be.
+pub(crate) fn bounded(from: impl Read) -> io::Result<Secret> {
     let mut text = String::new();
     let read = from.take(LONGEST + 1).read_to_string(&mut text)?;
     // Held as a secret from here on, so that the untrimmed text is wiped too.

@@ -7,6 +7,7 @@
 //! | [`helper`], [`service`] | answering other tools, fast |
 //! | [`trust`], [`config`], [`server`], [`profile`] | which servers are ours, and as who |
 //! | [`credential`], [`identity_token`] | the one order in which a credential is found |
+//! | [`ambient`] | who this is by where it runs: a CI job, a cloud's machine |
 //! | [`sign_in`], [`session`], [`prompt`] | a person signs in, stays signed in, and is told |
 //! | [`cache`], [`lock`], [`private_folder`] | keeping it, one process at a time, closed to others |
 //! | [`issuer_client`] | the wire |
@@ -19,6 +20,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use daypass_core::clock::SystemClock;
 
+mod ambient;
 mod arguments;
 mod cache;
 mod commands;

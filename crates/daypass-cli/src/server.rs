@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use daypass_core::{names::IdentityName, public_url::PublicUrl};
 use serde::{Deserialize, Serialize};
 
-use crate::profile::ProfileName;
+use crate::{ambient::Ambient, profile::ProfileName};
 
 /// One account at one server, as the configuration file knows it:
 ///
@@ -21,7 +21,7 @@ use crate::profile::ProfileName;
 /// url = "https://packages.example.com"
 /// profile = "robot"
 /// identity = "ci/app"
-/// identity_token_path = "/var/run/secrets/tokens/daypass"
+/// ambient = "kubernetes"
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,12 +40,22 @@ pub(crate) struct Server {
     /// The file that holds a fresh outside token. Never the token itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) identity_token_path: Option<PathBuf>,
+    /// Who vouches for this job or machine there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ambient: Option<Ambient>,
 }
 
 impl Server {
     /// A server of which only the URL is known.
     pub(crate) fn at(url: PublicUrl) -> Self {
-        Self { url, profile: ProfileName::default(), default: false, identity: None, identity_token_path: None }
+        Self {
+            url,
+            profile: ProfileName::default(),
+            default: false,
+            identity: None,
+            identity_token_path: None,
+            ambient: None,
+        }
     }
 
     /// The identity as the cache and the server are told it: nothing where none was chosen.
@@ -55,7 +65,7 @@ impl Server {
 
     /// Whether it was remembered that an identity signs in here, and not a person.
     pub(crate) fn is_for_an_identity(&self) -> bool {
-        self.identity.is_some() || self.identity_token_path.is_some()
+        self.identity.is_some() || self.identity_token_path.is_some() || self.ambient.is_some()
     }
 
     /// Whether it is the same account.

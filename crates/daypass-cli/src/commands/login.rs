@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use super::status::{index_url, length, rounded};
 use crate::{
+    ambient::Choice,
     arguments::{Format, Login},
     cache::{Cache, entry::Entry},
     config::edit,
-    credential::{Source, Wanted, is_named, person, renew, sign_in_needed},
+    credential::{Source, Wanted, pairing, person, renew, sign_in_needed},
     environment::Environment,
     failure::Failure,
     identity_token::{IdentityToken, NamedBy, addressee::Pairing},
@@ -44,13 +45,20 @@ pub(crate) fn run(arguments: &Login, environment: &Environment, clock: &dyn Cloc
     };
     let identity_is_named = arguments.identity.is_some()
         || arguments.identity_token.is_some()
+        || arguments.ambient.is_some()
         || environment.identity.is_some()
         || environment.identity_token.is_some();
     // Whoever names the server anew starts afresh; otherwise it is done again as it was done before.
     let as_before = arguments.server.is_none() && known.is_for_an_identity();
     let person_is_meant = arguments.device || arguments.provider.is_some();
     let cache = Cache::open(&environment.folders)?;
-    let (server, entry) = if !person_is_meant && (identity_is_named || as_before) {
+    // Where nobody could sign in, a job's own identity is all that can be meant.
+    let job_is_meant = || {
+        let reachable = environment.surroundings.reachable(Prompt::open().has_terminal());
+        let found = || Ok(Source::first(environment, &known)?.or(Source::ambient(environment, &known)?).is_some());
+        if reachable == Reachable::Nobody { found() } else { Ok::<_, Failure>(false) }
+    };
+    let (server, entry) = if !person_is_meant && (identity_is_named || as_before || job_is_meant()?) {
         as_identity(known, arguments, &cache, environment, clock)?
     } else {
         as_person(known, arguments, &cache, environment, clock)?
@@ -71,7 +79,7 @@ fn known_account(arguments: &Login, trusted: &Trusted) -> Result<Server, Failure
                 None => trusted.at(&url),
             };
             let known = known.cloned().unwrap_or_else(|| Server::at(url));
-            Server { identity_token_path: None, ..known }
+            Server { identity_token_path: None, ambient: None, ..known }
         }
         // A profile may be new, but then it must be clear at which server.
         (None, Some(_)) => trusted.select(None, profile.as_ref()).or_else(|_| trusted.only()).cloned()?,
@@ -92,7 +100,7 @@ fn as_person(
     environment: &Environment,
     clock: &dyn Clock,
 ) -> Result<(Server, Entry), Failure> {
-    let server = Server { identity: None, identity_token_path: None, ..known };
+    let server = Server { identity: None, identity_token_path: None, ambient: None, ..known };
     let prompt = Prompt::open();
     let reachable = match environment.surroundings.reachable(prompt.has_terminal()) {
         // Whoever asks for a code will look for it, be it in a log.
@@ -101,7 +109,7 @@ fn as_person(
             Reachable::ByCode
         }
         Reachable::Nobody => {
-            let failure = person::nobody(&server, None, &environment.surroundings.why_nobody());
+            let failure = person::nobody(environment, &server, None, &environment.surroundings.why_nobody());
             return Err(failure.hint("`--device` shows a code all the same; a job needs `--identity-token`"));
         }
         reachable => reachable,
@@ -126,6 +134,7 @@ fn as_identity(
     let mut server = known;
     let named = arguments.identity.as_deref().or(environment.identity.as_deref()).map(identity).transpose()?;
     server.identity = named.or(server.identity);
+    let paired = if arguments.server.is_some() { Pairing::Explicit } else { pairing(environment, &server) };
     let source = match &arguments.identity_token {
         Some(named) => {
             let identity_token = IdentityToken::of(named, NamedBy::Option);
@@ -133,13 +142,23 @@ fn as_identity(
                 output::warn("others can see an identity token on the command line; `--identity-token -` reads it");
             }
             server.identity_token_path = identity_token.file();
-            let both_named = arguments.server.is_some() || is_named(environment, &server);
-            Source::IdentityToken(identity_token, if both_named { Pairing::Explicit } else { Pairing::ByAudience })
+            Source::IdentityToken(identity_token, paired)
         }
-        None => Source::first(environment, &server).ok_or_else(|| sign_in_needed(&server))?,
+        None => match arguments.ambient {
+            Some(Choice::Named(ambient)) => Source::Ambient(ambient, paired),
+            Some(Choice::Auto) => found(&server, environment)?,
+            Some(Choice::Off) => return Err(Failure::usage("`--ambient off` leaves nothing to sign in with")),
+            None => match Source::first(environment, &server)? {
+                Some(source) => source,
+                None => found(&server, environment)?,
+            },
+        },
     };
+    if let Source::Ambient(ambient, _) = source {
+        server.ambient = Some(ambient);
+    }
     let begun = clock.now();
-    let entry = renew(cache, Wanted::of(&server), &source, clock, |entry| {
+    let entry = renew(cache, Wanted::of(&server), &source, environment, clock, |entry| {
         entry.obtained_at >= begun && entry.has_enough_life(clock.now())
     })?;
     // The account is the identity's from now on: a person who had it before is signed out.
@@ -147,6 +166,11 @@ fn as_identity(
         super::logout::end(cache, &session, clock)?;
     }
     Ok((server, entry))
+}
+
+/// The provider that is here.
+fn found(server: &Server, environment: &Environment) -> Result<Source, Failure> {
+    Source::ambient(environment, server)?.ok_or_else(|| sign_in_needed(environment, server))
 }
 
 fn tell(

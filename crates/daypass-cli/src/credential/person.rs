@@ -6,7 +6,7 @@
 use daypass_core::{Timestamp, clock::Clock};
 use daypass_oidc::session_client::Tokens;
 
-use super::Wanted;
+use super::{Wanted, missing};
 use crate::{
     cache::{self, Cache, Seat, entry::Entry},
     environment::Environment,
@@ -27,20 +27,28 @@ struct Seats {
     session: Seat,
 }
 
-/// Gets a new credential unless another process has just put one into the cache that is `good`.
+/// Gets a new credential unless another process has just put one into the cache that is `good`. Before anybody is asked to
+/// sign in, `instead` may know another way.
 pub(crate) fn renew(
     cache: &Cache,
     wanted: Wanted<'_>,
     environment: &Environment,
     clock: &dyn Clock,
     good: impl Fn(&Entry) -> bool,
+    instead: impl Fn() -> Result<Option<Entry>, Failure>,
 ) -> Result<Entry, Failure> {
     let prompt = Prompt::open();
     let reachable = environment.surroundings.reachable(prompt.has_terminal());
     let key = wanted.person_key();
-    let nobody = |over: Option<&str>| nobody(wanted.server, over, &environment.surroundings.why_nobody());
-    if reachable == Reachable::Nobody && Session::find(cache, key)?.is_none() {
-        return Err(nobody(None));
+    let nobody = |over: Option<&str>| nobody(environment, wanted.server, over, &environment.surroundings.why_nobody());
+    let had_a_session = Session::find(cache, key)?.is_some();
+    if !had_a_session {
+        if let Some(entry) = instead()? {
+            return Ok(entry);
+        }
+        if reachable == Reachable::Nobody {
+            return Err(nobody(None));
+        }
     }
     let (mut lock, seats) = match lead(cache, wanted, reachable, clock, good)? {
         Turn::Leader(lock, seats) => (lock, seats),
@@ -50,6 +58,9 @@ pub(crate) fn renew(
         Outcome::Refreshed(entry) => return Ok(entry),
         Outcome::Over(seats, why) => (seats, why),
     };
+    if had_a_session && let Some(entry) = instead()? {
+        return Ok(entry);
+    }
     if reachable == Reachable::Nobody {
         return Err(nobody(over.as_deref()));
     }
@@ -167,14 +178,16 @@ fn refresh(
 }
 
 /// Nobody is signed in, and nobody is there who could.
-pub(crate) fn nobody(server: &Server, over: Option<&str>, why_nobody: &str) -> Failure {
+pub(crate) fn nobody(environment: &Environment, server: &Server, over: Option<&str>, why_nobody: &str) -> Failure {
     let reason = over.map_or_else(String::new, |over| format!(": {over}"));
     let message =
         format!("no credential for {}{reason}; nobody can be asked to sign in here: {why_nobody}", server.account());
-    Failure::new(Status::SignInNeeded, message).hint(format!(
-        "`{}` in a terminal signs in; a job needs an identity token: `DAYPASS_IDENTITY_TOKEN`",
-        login_command(server)
-    ))
+    Failure::new(Status::SignInNeeded, message).hint(missing(environment, server).unwrap_or_else(|| {
+        format!(
+            "`{}` in a terminal signs in; a job needs an identity token: `DAYPASS_IDENTITY_TOKEN`",
+            login_command(server)
+        )
+    }))
 }
 
 /// How a person signs in to `server`.

@@ -7,8 +7,8 @@
 //! it can keep a token here, and lets none in anywhere.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use daypass_core::{public_url::PublicUrl, secret::Secret};
-use serde::Deserialize;
+use daypass_core::{Timestamp, public_url::PublicUrl, secret::Secret};
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::LONGEST;
@@ -29,6 +29,12 @@ struct Addressed {
     aud: Option<Value>,
 }
 
+/// The same, for when it ends (RFC 7519 §4.1.4).
+#[derive(Deserialize)]
+struct Ending {
+    exp: Option<i64>,
+}
+
 impl Pairing {
     /// Whether `outside_token` may be sent to `server`.
     pub(crate) fn check(self, outside_token: &Secret, server: &PublicUrl) -> Result<(), Failure> {
@@ -46,19 +52,28 @@ impl Pairing {
     }
 }
 
+/// Whether an outside token says itself that it is over: to explain a refusal, and for nothing else.
+pub(crate) fn has_ended(outside_token: &Secret, now: Timestamp) -> bool {
+    let ending: Option<Ending> = claims(outside_token);
+    ending.and_then(|ending| ending.exp).is_some_and(|end| end <= now.as_second())
+}
+
 /// The `aud` of a JWT (RFC 7519 §4.1.3), as it is written.
 fn audience(outside_token: &Secret) -> Result<Option<Value>, Failure> {
-    let unreadable = || {
+    let addressed: Addressed = claims(outside_token).ok_or_else(|| {
         Failure::new(Status::SignInNeeded, "the identity token cannot be read, so it was not sent")
             .hint("an identity token is a JWT, whose second part is a JSON object in base64url")
-    };
-    let token = Some(outside_token.expose()).filter(|token| token.len() as u64 <= LONGEST);
-    let claims = token.and_then(|token| token.split('.').nth(1)).ok_or_else(unreadable)?;
-    let claims = URL_SAFE_NO_PAD.decode(claims).map_err(|_| unreadable())?;
-    // Only an object: serde would read a struct from a list too.
-    let claims = Some(claims).filter(|claims| claims.trim_ascii_start().starts_with(b"{")).ok_or_else(unreadable)?;
-    let addressed: Addressed = serde_json::from_slice(&claims).map_err(|_| unreadable())?;
+    })?;
     Ok(addressed.aud)
+}
+
+/// Some of the claims, unverified. `None` where they cannot be read.
+fn claims<T: DeserializeOwned>(outside_token: &Secret) -> Option<T> {
+    let token = Some(outside_token.expose()).filter(|token| token.len() as u64 <= LONGEST)?;
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    // Only an object: serde would read a struct from a list too.
+    let claims = Some(claims).filter(|claims| claims.trim_ascii_start().starts_with(b"{"))?;
+    serde_json::from_slice(&claims).ok()
 }
 
 /// Whether `server` is the one audience. Where there are several, each of them could spend the token at the others.

@@ -130,25 +130,39 @@ impl Looker<'_> {
 
     /// The state of an account that has at most a credential, and how it gets the next one.
     fn without_a_session(&self, server: &Server, of_a_person: bool, enough: bool) -> (State, String) {
-        let source = Source::first(self.environment, server)
-            .ok_or_else(|| if of_a_person { self.nobody_is_signed_in(server) } else { sign_in_needed(server) });
-        // A source that would be refused before anything is sent is none.
-        let source = source.and_then(|source| source.outside_token_for(server).map(|_| source));
-        match source {
+        match self.source(server, of_a_person) {
             Ok(Source::IdentityToken(token, _)) => {
                 let state = if enough { State::SignedIn } else { State::Renewable };
                 (state, format!("nothing to do, as long as {} is fresh", place_of(&token)))
+            }
+            Ok(Source::Ambient(ambient, _)) => {
+                let state = if enough { State::SignedIn } else { State::Renewable };
+                (state, format!("nothing to do, as long as {} vouches for this", ambient.provider().title))
             }
             Err(_) if enough => (State::SignedIn, "nothing to do until then; after that, sign in again".to_owned()),
             Err(failure) => (State::SignInNeeded, failure.hint.unwrap_or(failure.message)),
         }
     }
 
+    /// What the next credential would come from, if nobody is asked.
+    fn source(&self, server: &Server, of_a_person: bool) -> Result<Source, Failure> {
+        let source = match Source::first(self.environment, server)? {
+            Some(source) => Some(source),
+            None => Source::ambient(self.environment, server)?,
+        };
+        let source = source.ok_or_else(|| {
+            if of_a_person { self.nobody_is_signed_in(server) } else { sign_in_needed(self.environment, server) }
+        })?;
+        // A source that would be refused before anything is sent is none.
+        source.check(self.environment, server)?;
+        Ok(source)
+    }
+
     fn nobody_is_signed_in(&self, server: &Server) -> Failure {
         let terminal = crate::prompt::Prompt::open().has_terminal();
         match self.environment.surroundings.reachable(terminal) {
-            Reachable::Nobody => person::nobody(server, None, ""),
-            Reachable::InBrowser | Reachable::ByCode => sign_in_needed(server)
+            Reachable::Nobody => person::nobody(self.environment, server, None, ""),
+            Reachable::InBrowser | Reachable::ByCode => sign_in_needed(self.environment, server)
                 .hint(format!("`{}` signs in, and so does the next install", person::login_command(server))),
         }
     }

@@ -1,0 +1,80 @@
+//! SPIFFE: the Workload API of an agent on this machine (SPIFFE Workload API §4, JWT-SVID profile).
+//!
+//! Not on Windows, where the agent is behind a named pipe.
+
+use std::path::Path;
+
+use daypass_core::public_url::PublicUrl;
+
+use super::{Asked, Audience, Kind, Proof, Provider, Seen, Supply, machine::Machine};
+use crate::failure::{Failure, Status};
+
+const TITLE: &str = "SPIFFE";
+
+/// The specification's variable (SPIFFE Workload Endpoint §4).
+const ENDPOINT: &str = "SPIFFE_ENDPOINT_SOCKET";
+
+/// Where SPIRE's agent listens unless it is told otherwise.
+const SOCKET: &str = "/tmp/spire-agent/public/api.sock";
+
+pub(super) const PROVIDER: Provider = Provider {
+    name: "spiffe",
+    title: TITLE,
+    kind: Kind::Machine,
+    audience: Audience::Asked,
+    supply: Supply::Fresh,
+    look,
+    get,
+};
+
+fn look(machine: &dyn Machine, _: Option<&PublicUrl>) -> Seen {
+    if cfg!(not(unix)) {
+        return Seen::not_here("there is no Workload API on this system");
+    }
+    match machine.variable(ENDPOINT) {
+        Some(endpoint) if ["unix:", "tcp:"].iter().any(|scheme| endpoint.starts_with(scheme)) => {
+            Seen::here(format!("`{ENDPOINT}` is set"))
+        }
+        Some(_) => Seen::misconfigured(
+            format!("`{ENDPOINT}` is neither a `unix:` nor a `tcp:` URI"),
+            format!("set it to such as `unix://{SOCKET}`"),
+        ),
+        None if machine.has_socket(Path::new(SOCKET)) => Seen::here(format!("`{SOCKET}` is there")),
+        None => Seen::not_here(format!("`{ENDPOINT}` is not set, and there is no socket `{SOCKET}`")),
+    }
+}
+
+fn get(machine: &dyn Machine, asked: Asked<'_>) -> Result<Proof, Failure> {
+    let endpoint = machine.variable(ENDPOINT).unwrap_or_else(|| format!("unix://{SOCKET}"));
+    fetch(&endpoint, asked.server.as_str()).map(Proof::Jwt)
+}
+
+#[cfg(unix)]
+fn fetch(endpoint: &str, audience: &str) -> Result<daypass_core::secret::Secret, Failure> {
+    use std::time::Duration;
+
+    use crate::issuer_client::run;
+
+    /// How long the agent may take: it may have to ask its server.
+    const PATIENCE: Duration = Duration::from_secs(5);
+
+    let failure = |why: String| Failure::new(Status::Unreachable, format!("{TITLE} gives no identity token: {why}"));
+    let fetched = run(async {
+        tokio::time::timeout(PATIENCE, async {
+            let client = ::spiffe::WorkloadApiClient::connect_to(endpoint).await?;
+            client.fetch_jwt_token([audience], None).await
+        })
+        .await
+    })?;
+    match fetched {
+        Ok(Ok(token)) => Ok(daypass_core::secret::Secret::new(token)),
+        Ok(Err(error)) => Err(failure(daypass_oidc::shown::shown(&error.to_string()))
+            .hint("register this workload with the agent: an entry whose selectors match this process")),
+        Err(_) => Err(failure("the agent does not answer within 5 seconds".to_owned())),
+    }
+}
+
+#[cfg(not(unix))]
+fn fetch(_: &str, _: &str) -> Result<daypass_core::secret::Secret, Failure> {
+    Err(Failure::new(Status::SignInNeeded, "there is no Workload API on this system"))
+}
