@@ -78,3 +78,16 @@ fn fetch(endpoint: &str, audience: &str) -> Result<daypass_core::secret::Secret,
 fn fetch(_: &str, _: &str) -> Result<daypass_core::secret::Secret, Failure> {
     Err(Failure::new(Status::SignInNeeded, "there is no Workload API on this system"))
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agent_that_is_away_is_told_soon() {
+        for endpoint in ["unix:///no/such/socket", "tcp://127.0.0.1:1", "unix:nonsense", "tcp://localhost:1"] {
+            let failure = fetch(endpoint, "https://packages.example.com").unwrap_err();
+            assert!(failure.message.starts_with("SPIFFE gives no identity token: "), "{endpoint}: {failure}");
+        }
+    }
+}

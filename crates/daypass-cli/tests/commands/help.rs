@@ -20,6 +20,7 @@ fn the_help_lists_commands_examples_variables_and_exit_codes() {
       login       Signs in to a server, and trusts it from then on
       token       Prints an access token
       status      Shows who you are, until when, for which indexes, and what to do next
+      ambient     Shows which CI system or cloud vouches for this job or machine, and why
       logout      Signs out: revokes the credentials, deletes them, and forgets the server
       helper      Answers another tool in its own credential-helper protocol
       admin       Administers a server
@@ -38,15 +39,16 @@ fn the_help_lists_commands_examples_variables_and_exit_codes() {
       daypass status
       curl -u "_token:$(daypass token)" https://packages.example.com/python/simple/
 
-      In a job, without signing in:
+      In a CI job or on a cloud's machine, without signing in:
       export DAYPASS_SERVER=https://packages.example.com
-      export DAYPASS_IDENTITY_TOKEN=/run/job/token
+      daypass ambient
       pip install -i $DAYPASS_SERVER/python/simple/ acme-hello
 
     Environment variables:
       DAYPASS_SERVER          The server, by any of its URLs; naming it trusts it
       DAYPASS_IDENTITY        The identity to assume, by name or id
       DAYPASS_IDENTITY_TOKEN  The token that proves who this is: its value or path
+      DAYPASS_AMBIENT         Who vouches for this job or machine: a name, `auto`, `off`
       DAYPASS_CONFIG          The configuration file, instead of the user's own
 
     Exit codes:
@@ -73,7 +75,8 @@ fn each_command_has_help_with_an_example() {
 
     A job signs in with an identity token, the JWT that a CI job or a cloud machine has. The server, the
     identity and, if there is one, the path of the identity token's file are remembered; the identity
-    token itself is never kept.
+    token itself is never kept. On most CI systems and clouds nobody need fetch one: `--ambient auto`
+    does, and `daypass ambient` shows from where.
 
     Usage: daypass login [OPTIONS] [SERVER]
 
@@ -102,6 +105,10 @@ fn each_command_has_help_with_an_example() {
               The identity token: `-` for stdin, the path of a file, or the JWT itself, which others can
               then see in the list of processes
 
+          --ambient <NAME>
+              Who vouches for this job or machine: one of the names that `daypass ambient` lists, or
+              `auto` for the first that is here. Remembered, and asked again for each credential
+
       -o, --output <OUTPUT>
               How the result is written
 
@@ -118,6 +125,8 @@ fn each_command_has_help_with_an_example() {
       daypass login https://packages.example.com
       daypass login https://packages.example.com --profile work --provider corp
       daypass login --profile work --default
+      daypass login https://packages.example.com --ambient auto
+      daypass login https://packages.example.com --identity ci/app --ambient azure-devops
       daypass login https://packages.example.com --identity-token /run/job/token
       fetch-token | daypass login https://packages.example.com --identity ci/app --identity-token -
 
@@ -172,7 +181,7 @@ fn each_command_has_help_with_an_example() {
           the same as JSON, as pip asks for it
     ----- stderr
     "#);
-    for command in ["token", "admin audit", "admin identity explain", "completion"] {
+    for command in ["token", "ambient", "admin audit", "admin identity explain", "completion"] {
         let seen = Person::new().sees(command.split(' ').chain(["--help"]));
         assert!(seen.starts_with("exit code: 0") && seen.contains("Examples:"), "{seen}");
     }

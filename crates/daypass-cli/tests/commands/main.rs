@@ -13,11 +13,13 @@
 
 mod browser;
 mod fake_issuer;
+mod fake_service;
 mod person;
 mod terminal;
 
 mod addressee;
 mod admin;
+mod ambient;
 mod cache_folder;
 mod configuration;
 mod freshness;

@@ -6,6 +6,6 @@ mod keychain;
 mod many;
 mod nobody;
 mod profiles;
-mod session;
+pub(crate) mod session;
 mod sign_out;
 mod system_wide;

@@ -75,6 +75,8 @@ impl Person {
         command.args(arguments).env_clear().env("HOME", self.home()).current_dir(self.home());
         // Nobody is there, even where the tests are run from a terminal; see `terminal.rs` for the others.
         command.env("CI", "true");
+        // Nor does the machine that the tests run on vouch for anybody; see `ambient.rs` for those that do.
+        command.env("DAYPASS_AMBIENT", "off");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

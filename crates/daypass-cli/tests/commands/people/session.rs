@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Somebody who signed in in the morning.
-pub(super) fn signed_in(issuer: &FakeIssuer) -> (Person, Browser) {
+pub(crate) fn signed_in(issuer: &FakeIssuer) -> (Person, Browser) {
     let (person, browser) = Browser::of(Person::new());
     let running = terminal::run(&person, "morning", &["login", issuer.url()]);
     browser.sign_in();
