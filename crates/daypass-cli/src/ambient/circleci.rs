@@ -1,4 +1,4 @@
-//! CircleCI: its program gives identity tokens for any audience; otherwise there is one in a variable, for the
+//! `CircleCI`: its program gives identity tokens for any audience; otherwise there is one in a variable, for the
 //! organisation.
 
 use daypass_core::{public_url::PublicUrl, secret::Secret};

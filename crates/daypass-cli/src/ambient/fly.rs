@@ -52,46 +52,26 @@ fn ask(socket: &Path, asked: Asked<'_>) -> Result<Proof, Failure> {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use std::{
-        io::{Read, Write},
-        os::unix::net::UnixListener,
-        thread,
-    };
+    use std::{os::unix::net::UnixListener, thread};
 
     use daypass_core::secret::Secret;
 
-    use super::*;
+    use super::{super::wire::stub::answer_once, *};
     use crate::failure::Status;
-
-    /// A socket that answers one request with `answer`, and returns the request.
-    fn answered(answer: &'static str) -> (tempfile::TempDir, thread::JoinHandle<String>) {
-        let folder = tempfile::TempDir::new().unwrap();
-        let listener = UnixListener::bind(folder.path().join("api")).unwrap();
-        let served = thread::spawn(move || {
-            let (mut stream, _) = listener.accept().unwrap();
-            let (mut request, mut piece) = (Vec::new(), [0; 1024]);
-            while !request.ends_with(b"}") {
-                let read = stream.read(&mut piece).unwrap();
-                request.extend_from_slice(&piece[..read]);
-            }
-            let head = "HTTP/1.1 200 OK\r\nConnection: close\r\n";
-            stream.write_all(format!("{head}Content-Length: {}\r\n\r\n{answer}", answer.len()).as_bytes()).unwrap();
-            String::from_utf8(request).unwrap()
-        });
-        (folder, served)
-    }
 
     #[test]
     fn the_socket_is_asked_for_our_audience() {
-        let (folder, served) = answered("eyJ.a.b\n");
+        let folder = tempfile::TempDir::new().unwrap();
+        let listener = UnixListener::bind(folder.path().join("api")).unwrap();
+        let answering = thread::spawn(move || answer_once(listener.accept().unwrap().0, "200 OK", "eyJ.a.b\n"));
         let server = "https://packages.example.com".parse().unwrap();
         let asked = Asked { server: &server, identity: "" };
         let got = ask(&folder.path().join("api"), asked);
-        let request = served.join().unwrap();
+        let request = answering.join().unwrap();
         assert!(request.starts_with("POST /v1/tokens/oidc HTTP/1.1\r\n"), "{request}");
         assert!(request.ends_with("\r\n\r\n{\"aud\":\"https://packages.example.com\"}"), "{request}");
         assert_eq!(got, Ok(Proof::Jwt(Secret::new("eyJ.a.b"))));
-        // Nobody listens any more.
+        // Where nobody listens, nobody answers.
         let failure = ask(&folder.path().join("gone"), asked).unwrap_err();
         assert_eq!(failure.status, Status::Unreachable);
     }

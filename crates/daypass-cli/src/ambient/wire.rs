@@ -173,8 +173,9 @@ fn client(patience: Duration, reach: Reach, use_system_proxy: bool) -> HttpClien
 /// What a refusal says, in the words that these services have for it.
 fn said(body: &[u8]) -> String {
     let document: Value = serde_json::from_slice(body).unwrap_or_default();
-    let words = ["error_description", "message", "error"];
-    words.into_iter().find_map(|word| document.get(word)?.as_str()).map(shown).unwrap_or_default()
+    // Google puts it one step down.
+    let places = ["/error_description", "/message", "/error/message", "/error"];
+    places.into_iter().find_map(|place| document.pointer(place)?.as_str()).map(shown).unwrap_or_default()
 }
 
 /// A URL that the surroundings named. Its text may hold a secret: it is not quoted.
@@ -182,4 +183,24 @@ pub(super) fn url(title: &str, place: &str, text: &str) -> Result<Url, Failure> 
     Url::parse(text).map_err(|error| {
         Failure::new(Status::SignInNeeded, format!("{title} gives no identity token: `{place}` is not a URL: {error}"))
     })
+}
+
+#[cfg(test)]
+pub(super) mod stub {
+    //! The other end of a connection, for one question.
+
+    use std::io::{Read, Write};
+
+    /// Reads one request that ends with a JSON document, and answers it. Returns the request.
+    pub(in super::super) fn answer_once(mut stream: impl Read + Write, status: &str, body: &str) -> String {
+        let (mut request, mut piece) = (Vec::new(), [0; 1024]);
+        while !request.ends_with(b"}") {
+            let read = stream.read(&mut piece).unwrap();
+            assert!(read > 0, "{}", String::from_utf8_lossy(&request));
+            request.extend_from_slice(&piece[..read]);
+        }
+        let head = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+        stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+        String::from_utf8(request).unwrap()
+    }
 }
