@@ -51,14 +51,16 @@ impl Source {
         if let Some(named) = &environment.identity_token {
             return Ok(Some(Self::IdentityToken(IdentityToken::of(named, NamedBy::Variable), pairing)));
         }
-        if let Choice::Named(ambient) = choice(environment)? {
+        let choice = choice(environment)?;
+        if let Choice::Named(ambient) = choice {
             return Ok(Some(Self::Ambient(ambient, pairing)));
         }
         // The path, or the provider, stands in this server's own entry.
         if let Some(path) = server.identity_token_path.clone() {
             return Ok(Some(Self::IdentityToken(IdentityToken::File(path, NamedBy::Config), Pairing::Explicit)));
         }
-        Ok(server.ambient.map(|ambient| Self::Ambient(ambient, Pairing::Explicit)))
+        let remembered = server.ambient.filter(|_| choice != Choice::Off);
+        Ok(remembered.map(|ambient| Self::Ambient(ambient, Pairing::Explicit)))
     }
 
     /// The provider that is here, if there is one and nobody has switched this off. An error if it gives nothing.
@@ -209,8 +211,13 @@ fn ask_a_person(source: &Source, environment: &Environment, failure: Failure) ->
 
 /// Whether a person is meant: nobody has named an identity, or something that proves one.
 pub(crate) fn asks_for_a_person(environment: &Environment, server: &Server) -> bool {
-    let named = environment.ambient.as_deref().is_some_and(|choice| !matches!(choice, "auto" | "off"));
-    !server.is_for_an_identity() && environment.identity.is_none() && environment.identity_token.is_none() && !named
+    !server.is_for_an_identity() && !an_identity_is_named(environment)
+}
+
+/// Whether the environment names an identity, or something that proves one.
+pub(crate) fn an_identity_is_named(environment: &Environment) -> bool {
+    let provider = environment.ambient.as_deref().is_some_and(|choice| !matches!(choice, "auto" | "off"));
+    provider || environment.identity.is_some() || environment.identity_token.is_some()
 }
 
 /// What is in the cache though it has not enough life left, or `failure`.

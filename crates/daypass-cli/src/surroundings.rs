@@ -10,7 +10,7 @@
 //! What is *not* here: opening the browser (`sign_in/browser.rs`) and writing to the terminal (`prompt.rs`).
 
 /// Variables that CI systems set in each job.
-const CI_VARIABLES: [&str; 14] = [
+const CI_VARIABLES: [&str; 18] = [
     "GITHUB_ACTIONS",
     "GITLAB_CI",
     "BUILDKITE",
@@ -25,6 +25,10 @@ const CI_VARIABLES: [&str; 14] = [
     "WOODPECKER_CI",
     "CIRRUS_CI",
     "SEMAPHORE",
+    "TFC_RUN_ID",
+    "CF_BUILD_ID",
+    "BUDDY_EXECUTION_ID",
+    "HARNESS_BUILD_ID",
 ];
 
 /// What the environment tells about whoever is there.

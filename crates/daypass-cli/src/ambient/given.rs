@@ -137,7 +137,9 @@ pub(super) const VERCEL: Provider = Provider {
     supply: Supply::OnePerJob("an hour"),
     look: |machine, _| {
         let fix = "turn OIDC federation on in the project's settings, under security".to_owned();
-        marked(machine, machine.says_true("VERCEL"), "VERCEL_OIDC_TOKEN", fix)
+        // Its program says so on laptops, too, where a person develops.
+        let developed = machine.variable("VERCEL_ENV").is_some_and(|name| name == "development");
+        marked(machine, machine.says_true("VERCEL") && !developed, "VERCEL_OIDC_TOKEN", fix)
             .unwrap_or_else(|| Seen::not_here("`VERCEL` is not set"))
     },
     get: |machine, _| variable(machine, "VERCEL_OIDC_TOKEN", "Vercel"),

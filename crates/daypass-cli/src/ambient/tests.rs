@@ -107,6 +107,7 @@ fn half_a_mark_is_none() {
         machine(&[]).firmware_says("chassis_asset_tag", "none"),
         machine(&[("KUBERNETES_SERVICE_HOST", "10.0.0.1")]),
         machine(&[("JENKINS_URL", "https://x")]),
+        machine(&[("VERCEL", "1"), ("VERCEL_ENV", "development")]),
     ] {
         assert_eq!((seen(&machine), found(&machine)), (vec![], None), "{machine:?}");
     }

@@ -7,13 +7,13 @@ use serde::Serialize;
 
 use super::status::{index_url, length, rounded};
 use crate::{
-    ambient::Choice,
+    ambient::{self, Choice},
     arguments::{Format, Login},
     cache::{Cache, entry::Entry},
     config::edit,
-    credential::{Source, Wanted, pairing, person, renew, sign_in_needed},
+    credential::{Source, Wanted, an_identity_is_named, pairing, person, renew, sign_in_needed},
     environment::Environment,
-    failure::Failure,
+    failure::{Failure, Status},
     identity_token::{IdentityToken, NamedBy, addressee::Pairing},
     output,
     prompt::Prompt,
@@ -46,8 +46,7 @@ pub(crate) fn run(arguments: &Login, environment: &Environment, clock: &dyn Cloc
     let identity_is_named = arguments.identity.is_some()
         || arguments.identity_token.is_some()
         || arguments.ambient.is_some()
-        || environment.identity.is_some()
-        || environment.identity_token.is_some();
+        || an_identity_is_named(environment);
     // Whoever names the server anew starts afresh; otherwise it is done again as it was done before.
     let as_before = arguments.server.is_none() && known.is_for_an_identity();
     let person_is_meant = arguments.device || arguments.provider.is_some();
@@ -146,7 +145,7 @@ fn as_identity(
         }
         None => match arguments.ambient {
             Some(Choice::Named(ambient)) => Source::Ambient(ambient, paired),
-            Some(Choice::Auto) => found(&server, environment)?,
+            Some(Choice::Auto) => whichever_is_here(&server, environment)?,
             Some(Choice::Off) => return Err(Failure::usage("`--ambient off` leaves nothing to sign in with")),
             None => match Source::first(environment, &server)? {
                 Some(source) => source,
@@ -166,6 +165,17 @@ fn as_identity(
         super::logout::end(cache, &session, clock)?;
     }
     Ok((server, entry))
+}
+
+/// The provider that is here, whatever `DAYPASS_AMBIENT` says: the command line was asked later.
+fn whichever_is_here(server: &Server, environment: &Environment) -> Result<Source, Failure> {
+    let machine = environment.machine();
+    let found = ambient::find(&machine, &server.url)?.ok_or_else(|| {
+        let hint = ambient::nearly(&machine, &server.url);
+        Failure::new(Status::SignInNeeded, "nobody vouches for this job or machine")
+            .hint(hint.unwrap_or_else(|| "`daypass ambient` shows who was looked for".to_owned()))
+    })?;
+    Ok(Source::Ambient(found, pairing(environment, server)))
 }
 
 /// The provider that is here.

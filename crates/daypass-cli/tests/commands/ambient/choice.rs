@@ -30,7 +30,7 @@ fn a_sign_in_in_a_job_is_the_jobs() {
 #[test]
 fn what_is_remembered_and_not_here_any_more_is_an_error() {
     let issuer = FakeIssuer::start();
-    let person = Person::new();
+    let person = Person::new().with("DAYPASS_AMBIENT", "auto");
     person.write_config(&format!("[[server]]\nurl = \"{}\"\nambient = \"github\"\n", issuer.url()));
     assert_snapshot!(person.sees(["token"]), @r"
     exit code: 4
@@ -68,6 +68,9 @@ fn the_environment_chooses_one_or_none() {
     assert_eq!(off.run(["token"]).status.code(), Some(4));
     assert_eq!(with("gitlab").run(["token"]).status.code(), Some(4));
     assert_eq!(with("nobody").run(["token"]).status.code(), Some(6));
+    // Not even what was remembered is asked.
+    off.write_config(&format!("[[server]]\nurl = \"{}\"\nambient = \"github\"\n", issuer.url()));
+    assert_eq!(off.run(["token"]).status.code(), Some(4));
     assert_eq!((service.asked().len(), issuer.requests()), (0, 0));
     assert_eq!(given(&with("github"), &issuer), access_token(1));
     // Without the variable it is as with `auto`.
@@ -89,6 +92,10 @@ fn nothing_to_sign_in_with_is_told_as_such() {
     let person = Person::new();
     let done = person.run(["login", issuer.url(), "--ambient", "off"]);
     assert_eq!(done.status.code(), Some(2));
+    // What the command line says comes after `DAYPASS_AMBIENT`, and wins.
+    let on_gitlab = Person::new().with("GITLAB_CI", "true");
+    let seen = on_gitlab.sees(["login", issuer.url(), "--ambient", "auto"]);
+    assert!(seen.starts_with("exit code: 4") && seen.contains("add `id_tokens: { DAYPASS_ID_TOKEN"), "{seen}");
     let done = person.run(["login", issuer.url(), "--ambient", "gitlab"]);
     assert_eq!(done.status.code(), Some(4));
     assert_eq!(person.run(["login", issuer.url(), "--ambient", "nobody"]).status.code(), Some(2));

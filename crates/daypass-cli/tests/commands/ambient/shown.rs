@@ -54,7 +54,7 @@ fn programs_read_the_same() {
     let answer: Value = serde_json::from_slice(&done.stdout).unwrap();
     let jenkins = answer["providers"].as_array().unwrap().iter().find(|row| row["name"] == "jenkins").unwrap();
     assert!(jenkins["hint"].as_str().unwrap().contains("DAYPASS_IDENTITY_TOKEN"), "{jenkins}");
-    let expected = if answer["found"].is_null() { 1 } else { 0 };
+    let expected = i32::from(answer["found"].is_null());
     assert_eq!(done.status.code(), Some(expected));
 }
 
