@@ -113,6 +113,8 @@ pub(crate) enum Audience {
 pub(crate) enum Supply {
     /// A new one each time.
     Fresh,
+    /// The same one again, until it is nearly over; then the next one.
+    Kept,
     /// One for each job, which lives as long as the text says.
     OnePerJob(&'static str),
 }

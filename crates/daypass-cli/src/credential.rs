@@ -92,18 +92,22 @@ impl Source {
         }
     }
 
-    /// `failure` of the server's, with the remedy of those who have one outside token for each job.
+    /// `failure` of the server's, with the remedy of those who do not have a fresh outside token for each request.
     fn advise(&self, failure: Failure, proof: &Proof, clock: &dyn Clock) -> Failure {
         let (Self::Ambient(ambient, _), Proof::Jwt(outside_token)) = (self, proof) else { return failure };
         let provider = ambient.provider();
-        let Supply::OnePerJob(life) = provider.supply else { return failure };
-        match failure.status {
-            Status::Replayed => failure.hint(format!(
+        match (provider.supply, failure.status) {
+            (Supply::Kept, Status::Replayed) => failure.hint(format!(
+                "{} gives the same identity token again until it is nearly over, and this server takes it once: have \
+                 the server take it more often (`replay` of its issuer)",
+                provider.title
+            )),
+            (Supply::OnePerJob(_), Status::Replayed) => failure.hint(format!(
                 "{} gives each job one identity token, and this server takes it once: install while the credential of \
                  the first time lasts, or have the server take it more often (`replay` of its issuer)",
                 provider.title
             )),
-            Status::Refused if has_ended(outside_token, clock.now()) => failure.hint(format!(
+            (Supply::OnePerJob(life), Status::Refused) if has_ended(outside_token, clock.now()) => failure.hint(format!(
                 "{} gives each job one identity token, which lives {life}, and this one is over: no new one can be had \
                  in this job",
                 provider.title

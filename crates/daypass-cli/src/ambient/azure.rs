@@ -29,7 +29,7 @@ pub(super) const PROVIDER: Provider = Provider {
     title: TITLE,
     kind: Kind::Metadata,
     audience: Audience::Set,
-    supply: Supply::Fresh,
+    supply: Supply::Kept,
     look,
     get,
 };

@@ -21,7 +21,7 @@ pub(super) const GENERIC: Provider = Provider {
     title: "the file `/var/run/daypass/oidc-token`",
     kind: Kind::Machine,
     audience: Audience::Set,
-    supply: Supply::Fresh,
+    supply: Supply::Kept,
     look: |machine, _| {
         if machine.has_file(Path::new(PATH)) {
             Seen::here(format!("`{PATH}` is there"))
@@ -38,7 +38,7 @@ pub(super) const AKS: Provider = Provider {
     title: "AKS workload identity",
     kind: Kind::Machine,
     audience: Audience::Set,
-    supply: Supply::Fresh,
+    supply: Supply::Kept,
     look: look_for_aks,
     get: get_of_aks,
 };

@@ -34,7 +34,7 @@ pub(super) const PROVIDER: Provider = Provider {
     title: TITLE,
     kind: Kind::Metadata,
     audience: Audience::Asked,
-    supply: Supply::Fresh,
+    supply: Supply::Kept,
     look,
     get,
 };

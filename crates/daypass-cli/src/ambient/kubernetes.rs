@@ -23,7 +23,7 @@ pub(super) const PROVIDER: Provider = Provider {
     title: TITLE,
     kind: Kind::Machine,
     audience: Audience::Set,
-    supply: Supply::Fresh,
+    supply: Supply::Kept,
     look,
     get,
 };

@@ -22,7 +22,7 @@ pub(super) const PROVIDER: Provider = Provider {
     title: TITLE,
     kind: Kind::Machine,
     audience: Audience::Asked,
-    supply: Supply::Fresh,
+    supply: Supply::Kept,
     look,
     get,
 };

@@ -36,6 +36,24 @@ fn a_machine_of_googles_gets_a_credential() {
 }
 
 #[test]
+fn a_token_that_comes_again_is_bridged_by_what_is_left_and_else_explained() {
+    let issuer = FakeIssuer::start();
+    issuer.behave(|behaviour| behaviour.once = true);
+    let kept = outside_token(issuer.url(), 1);
+    let service = FakeService::start(move |_| {
+        axum::response::Response::builder().header("metadata-flavor", "Google").body(kept.clone().into()).unwrap()
+    });
+    let person = job(&issuer).with("GCE_METADATA_HOST", service.authority());
+    let first = given(&person, &issuer);
+    person.age_entry(3000, 3600);
+    assert_eq!(given(&person, &issuer), first);
+    person.age_entry(3600, 3600);
+    let seen = person.sees(["token"]);
+    assert!(seen.starts_with("exit code: 3") && seen.contains("gives the same identity token again"), "{seen}");
+    assert!(seen.contains("`replay` of its issuer"), "{seen}");
+}
+
+#[test]
 fn whoever_answers_in_its_place_is_not_believed() {
     let issuer = FakeIssuer::start();
     let service = FakeService::start(|asked| identity(asked, "other"));
