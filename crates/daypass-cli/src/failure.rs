@@ -94,7 +94,7 @@ impl fmt::Display for Failure {
 }
 
 /// How JWTs and the opaque secrets of our servers begin.
-const SECRETS: [&str; 5] = ["eyJ", "daypass_rt_", "daypass_ac_", "daypass_dc_", "daypass_iv_"];
+const SECRETS: [&str; 6] = ["eyJ", "daypass_rt_", "daypass_ac_", "daypass_dc_", "daypass_iv_", "daypass_pt_"];
 
 /// `text` with everything that looks like a JWT or like a secret of our servers struck out.
 ///

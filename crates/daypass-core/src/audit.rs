@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access_token::{AccessTokenClaims, Actor},
     digest::Sha256,
-    names::{FileName, IndexName, ProjectName},
+    names::{FileName, IndexName, ProjectName, PullTokenName},
     person::SessionId,
+    pull_token::PullToken,
 };
 
 /// One line of the audit log. It holds digests of tokens, never tokens.
@@ -29,6 +30,9 @@ pub struct AuditEvent {
     /// The session this happened in.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub session: Option<SessionId>,
+    /// The pull token that was used, made or revoked, by name.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub pull_token: Option<PullTokenName>,
     /// Why it was refused, in words.
     pub reason: Option<String>,
     /// The request this belongs to; the same in the server's log and in the answer's `x-request-id`.
@@ -73,6 +77,7 @@ impl AuditEvent {
             identity: None,
             person: None,
             session: None,
+            pull_token: None,
             reason: None,
             request_id: request_id.into(),
             token_sha256: None,
@@ -93,6 +98,16 @@ impl AuditEvent {
         self.identity = claims.holder.identity().map(ToString::to_string);
         self.person = claims.holder.person().map(ToOwned::to_owned);
         self.session = claims.holder.session();
+    }
+
+    /// Says which pull token it is about, and who made it.
+    pub fn set_pull_token(&mut self, pull_token: &PullToken) {
+        let maker = &pull_token.maker;
+        self.actor = Some(Actor { iss: maker.issuer.clone(), sub: maker.subject.clone() });
+        self.person = Some(maker.shown.clone());
+        self.pull_token = Some(pull_token.name.clone());
+        self.token_id = Some(pull_token.id.to_string());
+        self.expires_at = Some(pull_token.expires_at);
     }
 }
 
@@ -174,6 +189,12 @@ pub enum AuditKind {
     /// A built-in account got another role or another credential.
     #[serde(rename = "account.changed")]
     AccountChanged,
+    /// A person made a pull token.
+    #[serde(rename = "pull_token.created")]
+    PullTokenCreated,
+    /// A pull token was revoked.
+    #[serde(rename = "pull_token.revoked")]
+    PullTokenRevoked,
 }
 
 impl AuditKind {
@@ -205,6 +226,8 @@ impl AuditKind {
             Self::AccountCreated => "account.created",
             Self::AccountInvited => "account.invited",
             Self::AccountChanged => "account.changed",
+            Self::PullTokenCreated => "pull_token.created",
+            Self::PullTokenRevoked => "pull_token.revoked",
         }
     }
 }

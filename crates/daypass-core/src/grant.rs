@@ -56,6 +56,13 @@ impl ProjectPattern {
     pub fn matches(&self, project: &ProjectName) -> bool {
         star::matches(self.0.as_bytes(), project.as_str().as_bytes())
     }
+
+    /// Whether every project that `narrow` means is meant here too.
+    ///
+    /// A `*` of `narrow` stands for anything, so nothing but a `*` of ours can take it in.
+    pub fn covers(&self, narrow: &Self) -> bool {
+        matches_from(self.0.as_bytes(), narrow.0.as_bytes())
+    }
 }
 
 impl std::str::FromStr for ProjectPattern {
@@ -106,6 +113,11 @@ impl GrantedIndex {
             Self::Every => true,
             Self::One(one) => one == index,
         }
+    }
+
+    /// Whether every index that `narrow` means is meant here too.
+    pub fn covers(&self, narrow: &Self) -> bool {
+        matches!(self, Self::Every) || self == narrow
     }
 
     /// As it is written.
@@ -195,6 +207,28 @@ mod tests {
     #[test]
     fn a_hostile_pattern_costs_no_time() {
         assert!(!matches(&"*a".repeat(60), &"a".repeat(50)));
+    }
+
+    #[test]
+    fn a_pattern_covers_what_means_no_more_than_it_does() {
+        let covers =
+            |wide: &str, narrow: &str| wide.parse::<ProjectPattern>().unwrap().covers(&narrow.parse().unwrap());
+        for (wide, narrow) in [
+            ("*", "*"),
+            ("*", "acme-*"),
+            ("acme-*", "acme-*"),
+            ("acme-*", "acme-tools-*"),
+            ("acme-*", "acme-*-x"),
+            ("a*b", "a*c*b"),
+            ("acme", "acme"),
+        ] {
+            assert!(covers(wide, narrow), "{wide} {narrow}");
+        }
+        for (wide, narrow) in
+            [("acme-*", "*"), ("acme-*", "acme*"), ("acme", "acme-*"), ("acme-*", "*-tools"), ("*-x", "*x"), ("a", "*")]
+        {
+            assert!(!covers(wide, narrow), "{wide} {narrow}");
+        }
     }
 
     #[test]

@@ -25,6 +25,7 @@
 //! | [`client`] | OAuth clients, and where a code may be sent |
 //! | [`role`] | bundles of actions, and who has them |
 //! | [`session`] | how long a session lasts; what a refresh token that comes back means |
+//! | [`pull_token`] | what a pull token may be, and what it is worth |
 //! | [`opaque`] | how the opaque secrets that we make look |
 //! | [`policy`] | the policy file: issuers, identities, providers, clients and roles as data |
 //! | [`decide`] | claims + identities → permit or refusal |
@@ -53,6 +54,7 @@ pub mod policy;
 pub mod preset;
 pub mod provider;
 pub mod public_url;
+pub mod pull_token;
 pub mod request;
 pub mod role;
 pub mod secret;

@@ -112,6 +112,11 @@ name_type!(
     client_id
 );
 name_type!(
+    /// The name that whoever made a pull token gave it.
+    PullTokenName,
+    pull_token_name
+);
+name_type!(
     /// The name of an identity; may be structured by slashes: `ci/app`.
     IdentityName,
     identity_name
@@ -176,6 +181,10 @@ fn provider_name(text: &str) -> Result<String, InvalidName> {
 
 fn client_id(text: &str) -> Result<String, InvalidName> {
     plain_label("client_id", text)
+}
+
+fn pull_token_name(text: &str) -> Result<String, InvalidName> {
+    plain_label("pull token name", text)
 }
 
 /// Lower case only, so that no two accounts look alike.

@@ -22,6 +22,8 @@ pub enum Kind {
     DeviceCode,
     /// What an invite link ends with.
     Invite,
+    /// What a tool that can do nothing better sends as a password ([`crate::pull_token`]).
+    PullToken,
 }
 
 impl Kind {
@@ -31,6 +33,7 @@ impl Kind {
             Self::AuthorizationCode => "daypass_ac_",
             Self::DeviceCode => "daypass_dc_",
             Self::Invite => "daypass_iv_",
+            Self::PullToken => "daypass_pt_",
         }
     }
 

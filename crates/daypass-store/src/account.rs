@@ -14,6 +14,7 @@ use crate::{
     invite::{self, NewInvite},
     passkey::StoredPasskey,
     person::{self, MOST_PEOPLE, SeenPerson},
+    pull_token,
     rows::{Boxed, Columns},
     standing,
     store::Store,
@@ -222,6 +223,7 @@ impl Change for SetRole {
         let Some(person) = person else { return Ok((false, None)) };
         let person = person.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
         standing::cut_off(work, person, self.now).await?;
+        pull_token::maker_changed(work, person).await?;
         Ok((true, Some(Arc::clone(&self.event))))
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     change::{Change, Done, Work},
     error::StoreError,
     passkey::{self, StoredPasskey},
+    pull_token,
     rows::{Boxed, Columns},
     standing,
     store::Store,
@@ -65,7 +66,7 @@ impl Store {
     }
 
     /// Accepts an invite and writes `event`; in one transaction, durable when this returns `true`. `credential` is the
-    /// account's only one from now on: what it had before is forgotten, the sessions that came of it are ended and
+    /// account's only one from now on: what it had before is forgotten, the sessions and pull tokens that came of it are ended and
     /// revoked, and what waits to become one (a code, a device that was let in) is withdrawn. What is proven and not yet
     /// written is for the asker to refuse, by [`Account::credential_since`](crate::Account::credential_since).
     ///
@@ -173,6 +174,7 @@ impl Change for Accept {
             .await?;
         standing::withdraw_what_waits(work, open.person).await?;
         standing::revoke_sessions(work, open.person, self.now).await?;
+        pull_token::revoke_all(work, open.person, self.now).await?;
         Ok((true, Some(Arc::clone(&self.event))))
     }
 }

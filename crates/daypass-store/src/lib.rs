@@ -26,6 +26,7 @@
 //! | `standing` | shutting people out, and cutting off what they hold |
 //! | `code`, `device` | who is on the way in |
 //! | `redeem`, `session`, `rotation` | how a session begins, ends and goes on |
+//! | `pull_token` | what tools keep that can do nothing better |
 //! | `worth` | what one token is worth now |
 //! | `sweep` | forgetting what has ended |
 
@@ -43,6 +44,7 @@ mod invite;
 mod many_rows;
 mod passkey;
 mod person;
+mod pull_token;
 mod redeem;
 mod revocation;
 mod rotation;
@@ -68,6 +70,9 @@ pub use hosted::{AddFile, HostedFile};
 pub use invite::{Credential, Invite, NewInvite};
 pub use passkey::StoredPasskey;
 pub use person::{MOST_PEOPLE, PersonRecord, PersonStanding, SeenPerson};
+pub use pull_token::{
+    AddPullToken, MOST_PULL_TOKENS, MOST_PULL_TOKENS_OF_ONE, NewPullToken, PullTokenRow, USE_NOTED_EVERY,
+};
 pub use redeem::{NewSession, Redeemed};
 pub use revocation::{CUT_REMEMBERED_FOR, Revocation, RevocationRow, Revoked};
 pub use rotation::{Rotated, Rotation, RotationEvents};

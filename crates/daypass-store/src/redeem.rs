@@ -9,14 +9,14 @@ use daypass_core::{
     names::ClientId,
     person::{PersonId, SessionId},
 };
-use sqlx::{AnyConnection, Row};
+use sqlx::Row;
 
 use crate::{
     account::{self, RoleAsRead},
     audit::Entry,
     change::{Change, Done, Work},
     error::StoreError,
-    person, rows, session,
+    person, pull_token, rows, session,
     store::Store,
 };
 
@@ -138,7 +138,7 @@ impl Change for RedeemCode {
             .bind(code)
             .execute(&mut *work.connection)
             .await?;
-        begin(work.connection, new).await?;
+        begin(work, new).await?;
         Ok((Redeemed::Opened, Some(Arc::clone(&self.opened))))
     }
 }
@@ -181,13 +181,13 @@ impl Change for RedeemDevice {
         if redeemed.rows_affected() == 0 {
             return Ok((Redeemed::Gone, None));
         }
-        begin(work.connection, new).await?;
+        begin(work, new).await?;
         Ok((Redeemed::Opened, Some(Arc::clone(&self.opened))))
     }
 }
 
-/// Writes a session and its first refresh token.
-async fn begin(connection: &mut AnyConnection, new: &NewSession) -> Result<(), sqlx::Error> {
+/// Writes a session and its first refresh token. What the person made before follows the groups that they are in now.
+async fn begin(work: &mut Work<'_>, new: &NewSession) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO session (id, person, client_id, audience, group_names, source, user_agent, created_at_us, \
          refreshed_at_us, idle_until_us, expires_at_us, over_at_us, generation, previous_generation, \
@@ -208,7 +208,8 @@ async fn begin(connection: &mut AnyConnection, new: &NewSession) -> Result<(), s
     .bind(new.expires_at.as_microsecond())
     .bind(&*new.access_token_id)
     .bind(new.access_token_expires_at.as_microsecond())
-    .execute(&mut *connection)
+    .execute(&mut *work.connection)
     .await?;
-    session::add_refresh_token(connection, &new.refresh_token, new.id, 1).await
+    session::add_refresh_token(work.connection, &new.refresh_token, new.id, 1).await?;
+    pull_token::maker_signed_in(work, new.person, &new.groups).await
 }

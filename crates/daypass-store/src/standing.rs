@@ -8,6 +8,7 @@ use crate::{
     audit::Entry,
     change::{Change, Done, Work},
     error::StoreError,
+    pull_token,
     revocation::{self, Revoked},
     store::Store,
 };
@@ -15,7 +16,7 @@ use crate::{
 impl Store {
     /// Shuts a person out, or lets them in again, and writes `event`; in one transaction, durable when this returns.
     ///
-    /// Whoever is shut out loses their sessions, what waits to become one (a code, a device that was let in) and, by a
+    /// Whoever is shut out loses their sessions, their pull tokens, what waits to become one (a code, a device that was let in) and, by a
     /// [`Revoked::Person`], every access token they got until now. Access tokens of sessions that begin in a later second are good again, once they are let in.
     ///
     /// `false` when there is no such person or nothing changes; then nothing is written.
@@ -56,6 +57,7 @@ impl Change for SetDisabled {
             withdraw_what_waits(work, self.id).await?;
             cut_off(work, self.id, self.at).await?;
             end_sessions(work, self.id, self.at).await?;
+            pull_token::revoke_all(work, self.id, self.at).await?;
         }
         Ok((true, Some(Arc::clone(&self.event))))
     }

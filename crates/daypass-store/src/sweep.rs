@@ -15,7 +15,7 @@ pub const KEPT_AFTER_END: SignedDuration = SignedDuration::from_mins(15);
 /// How long device authorizations are kept past their end, so that a device that asks again is told what became of it.
 pub const DEVICES_KEPT_AFTER_END: SignedDuration = SignedDuration::from_hours(1);
 
-/// How long sessions and invites are kept past their end, so that whoever comes with one is told what became of it.
+/// How long sessions, invites and pull tokens are kept past their end, so that whoever comes with one is told what became of it.
 pub const TOLD_AFTER_END: SignedDuration = SignedDuration::from_hours(24);
 
 /// Rows of one table that are deleted in one transaction: others wait meanwhile.
@@ -36,7 +36,7 @@ const ENDED_DEVICES: &str = "DELETE FROM device_authorization WHERE digest IN \
      (SELECT digest FROM device_authorization WHERE expires_at_us < $1 ORDER BY expires_at_us LIMIT $2)";
 
 /// What ended [`TOLD_AFTER_END`] ago. A session goes after its last refresh token: it may have very many.
-const ENDED_LONG_AGO: [&str; 3] = [
+const ENDED_LONG_AGO: [&str; 4] = [
     "DELETE FROM invite WHERE digest IN \
      (SELECT digest FROM invite WHERE expires_at_us < $1 ORDER BY expires_at_us LIMIT $2)",
     "DELETE FROM refresh_token WHERE digest IN \
@@ -44,11 +44,13 @@ const ENDED_LONG_AGO: [&str; 3] = [
     "DELETE FROM session WHERE id IN \
      (SELECT id FROM session WHERE over_at_us < $1 \
       AND NOT EXISTS (SELECT 1 FROM refresh_token t WHERE t.session = session.id) ORDER BY over_at_us LIMIT $2)",
+    "DELETE FROM pull_token WHERE digest IN \
+     (SELECT digest FROM pull_token WHERE over_at_us < $1 ORDER BY over_at_us LIMIT $2)",
 ];
 
 impl Store {
     /// Forgets what ended some time before `now`: spent proofs, revocations and codes [`KEPT_AFTER_END`] after their
-    /// end; invites, sessions and their refresh tokens [`TOLD_AFTER_END`] after theirs. Returns how many rows it forgot.
+    /// end; invites, pull tokens, sessions and their refresh tokens [`TOLD_AFTER_END`] after theirs. Returns how many rows it forgot.
     pub async fn sweep(&self, now: Timestamp) -> Result<u64, StoreError> {
         let (before_us, long_before_us) = (ago(now, KEPT_AFTER_END), ago(now, TOLD_AFTER_END));
         let soon = ENDED.iter().map(|text| (*text, before_us));
