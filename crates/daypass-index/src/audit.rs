@@ -57,13 +57,11 @@ fn event(now: Timestamp, kind: AuditKind, outcome: Outcome, request: &Parts, cal
     });
     let mut event = AuditEvent {
         token_sha256: Some(caller.token_sha256),
-        token_id: Some(caller.claims.jti.clone()),
-        expires_at: Timestamp::from_second(caller.claims.exp).ok(),
         source: Some(context.peer.to_string()),
         user_agent,
         ..AuditEvent::new(now, kind, outcome, context.id.to_string())
     };
-    event.set_holder(&caller.claims);
+    caller.proven.describe(&mut event);
     event
 }
 

@@ -1,4 +1,4 @@
-//! Finds the access token in a request (RFC 7617 Basic, RFC 6750 Bearer).
+//! Finds the access token or pull token in a request (RFC 7617 Basic, RFC 6750 Bearer).
 //!
 //! What is *not* here: whether it is worth anything (see [`guard`](crate::guard)).
 

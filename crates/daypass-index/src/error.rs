@@ -18,11 +18,11 @@ pub(crate) enum Refusal {
     #[error("{0}")]
     Unauthenticated(Unauthenticated),
     /// Somebody proven, without the grant.
-    #[error("identity `{identity}` may not pull {what} of index `{index}`")]
+    #[error("{who} may not pull {what} of index `{index}`")]
     Forbidden {
-        /// The identity's name.
-        identity: String,
-        /// What it asked for.
+        /// What to call them.
+        who: String,
+        /// What they asked for.
         what: Asked,
         /// Where.
         index: String,
@@ -73,8 +73,8 @@ impl std::fmt::Display for Asked {
 
 impl Refusal {
     /// The refusal for lack of a grant.
-    pub(crate) fn forbidden(identity: impl Into<String>, index: &IndexName, what: Asked) -> Self {
-        Self::Forbidden { identity: identity.into(), what, index: index.to_string() }
+    pub(crate) fn forbidden(who: impl Into<String>, index: &IndexName, what: Asked) -> Self {
+        Self::Forbidden { who: who.into(), what, index: index.to_string() }
     }
 }
 
@@ -102,6 +102,18 @@ pub(crate) enum Unauthenticated {
     /// Its identity is no longer in the policy.
     #[error("the identity of the access token was withdrawn")]
     Withdrawn,
+    /// There is no such pull token, or it has been over for long.
+    #[error("this is not a pull token of this server")]
+    PullTokenUnknown,
+    /// The pull token's time is over.
+    #[error("the pull token has expired")]
+    PullTokenExpired,
+    /// The pull token was revoked.
+    #[error("the pull token was revoked")]
+    PullTokenRevoked,
+    /// Whoever made the pull token may do nothing any more.
+    #[error("whoever made the pull token may do nothing here any more")]
+    PullTokenWithdrawn,
 }
 
 impl Unauthenticated {
@@ -114,6 +126,10 @@ impl Unauthenticated {
             Self::Expired => "access_token_expired",
             Self::Revoked => "access_token_revoked",
             Self::Withdrawn => "identity_withdrawn",
+            Self::PullTokenUnknown => "pull_token_unknown",
+            Self::PullTokenExpired => "pull_token_expired",
+            Self::PullTokenRevoked => "pull_token_revoked",
+            Self::PullTokenWithdrawn => "pull_token_withdrawn",
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What may change behind our back: revoked access tokens and hosted files, followed from the store by polling.
+//! What may change behind our back: revoked access tokens, pull tokens and hosted files, followed from the store by polling.
 //!
 //! A revocation bites on every replica within one poll (a second). When the store has not answered for a few seconds,
 //! nobody is let in until it does: an open door is never the answer.
@@ -16,11 +16,16 @@ use arc_swap::ArcSwap;
 use daypass_core::{
     access_token::AccessTokenClaims,
     clock::Clock,
+    digest::Sha256,
     names::{IndexName, ProjectName},
 };
 use daypass_store::{Store, StoreError};
 
-use crate::{options::Pace, revocations::Revocations};
+use crate::{
+    options::Pace,
+    pull_tokens::{Known, PullTokens},
+    revocations::Revocations,
+};
 
 /// What the store said last.
 pub(crate) struct Following {
@@ -33,6 +38,8 @@ pub(crate) struct Following {
     failing: AtomicBool,
     revocations_seen: AtomicI64,
     revoked: ArcSwap<Revocations>,
+    pull_tokens_seen: AtomicI64,
+    pull_tokens: ArcSwap<PullTokens>,
     catalogues: Vec<(IndexName, ArcSwap<Catalogue>)>,
 }
 
@@ -62,6 +69,8 @@ impl Following {
             failing: AtomicBool::new(false),
             revocations_seen: AtomicI64::new(0),
             revoked: ArcSwap::default(),
+            pull_tokens_seen: AtomicI64::new(0),
+            pull_tokens: ArcSwap::default(),
             // A version that no catalogue has: the first poll reads the projects.
             catalogues: indexes
                 .map(|index| (index, ArcSwap::from_pointee(Catalogue { version: -1, projects: HashSet::new() })))
@@ -108,6 +117,18 @@ impl Following {
         self.store.note_use(claims, at);
     }
 
+    /// The pull token with that digest, if there is one; it may be over or revoked.
+    pub(crate) fn pull_token(&self, digest: &Sha256) -> Option<Arc<Known>> {
+        self.pull_tokens.load().find(digest).cloned()
+    }
+
+    /// Notes that a pull token was used, once a minute; see [`Store::note_pull_token_used`].
+    pub(crate) fn note_pull_token_use(&self, known: &Known, at: daypass_core::Timestamp) {
+        if known.is_news(at) {
+            self.store.note_pull_token_used(known.pull_token.id, at);
+        }
+    }
+
     /// What `index` hosts itself.
     pub(crate) fn catalogue(&self, index: &IndexName) -> Arc<Catalogue> {
         let found = self.catalogues.iter().find(|(name, _)| name == index);
@@ -117,6 +138,7 @@ impl Following {
     async fn poll(&self) -> Result<(), StoreError> {
         let asked_at = self.began.elapsed();
         self.poll_revocations().await?;
+        self.poll_pull_tokens().await?;
         for (index, known) in &self.catalogues {
             let version = self.store.catalogue_version(index).await?;
             if version != known.load().version {
@@ -139,6 +161,19 @@ impl Following {
         }
         let newest = rows.iter().map(|row| row.seq).max().unwrap_or(seen);
         self.revocations_seen.fetch_max(newest, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn poll_pull_tokens(&self) -> Result<(), StoreError> {
+        let seen = self.pull_tokens_seen.load(Ordering::Relaxed);
+        let rows = self.store.pull_tokens_after(seen).await?;
+        let newest = rows.iter().map(|row| row.seq).max().unwrap_or(seen);
+        if !rows.is_empty() {
+            let mut pull_tokens = PullTokens::clone(&self.pull_tokens.load());
+            pull_tokens.follow(rows, self.clock.now());
+            self.pull_tokens.store(Arc::new(pull_tokens));
+        }
+        self.pull_tokens_seen.fetch_max(newest, Ordering::Relaxed);
         Ok(())
     }
 }

@@ -1,8 +1,8 @@
 //! Who asks, and what they may do: access tokens verified once, remembered by their digest, and doubted at every
-//! request.
+//! request; pull tokens looked up by theirs.
 //!
 //! An access token is worth the *intersection* of what it says and what its identity is granted now, so a rule that
-//! is withdrawn bites at once. What is remembered is thrown away when the keys or the policy change.
+//! is withdrawn bites at once; and a pull token likewise, of what it was made for and what its maker may do now. What is remembered is thrown away when the keys or the policy change.
 //!
 //! What is *not* here: keys for signing, finding the credential in the request, audit.
 
@@ -12,13 +12,15 @@ use arc_swap::ArcSwap;
 use axum::http::{HeaderMap, HeaderValue};
 use daypass_core::{
     Timestamp,
-    access_token::AccessTokenClaims,
     clock::Clock,
     digest::Sha256,
     grant::{Action, Grant},
     names::{IndexName, ProjectName},
+    opaque::Kind,
     policy::Policy,
     public_url::PublicUrl,
+    pull_token::State,
+    secret::Secret,
 };
 use daypass_oidc::{
     jwks::KeySet,
@@ -30,9 +32,10 @@ use crate::{
     credential,
     error::{Refusal, Unauthenticated},
     following::Following,
+    proven::Proven,
 };
 
-/// How many verified access tokens are remembered. One takes about two kilobytes.
+/// How many credentials that were looked at are remembered. One takes about two kilobytes.
 const REMEMBERED: u64 = 4096;
 
 /// How long one is remembered. Whatever could end it earlier is checked at every request besides.
@@ -50,13 +53,13 @@ pub(crate) struct Guard {
 
 /// A proven caller.
 pub(crate) struct Caller {
-    /// What the access token says.
-    pub claims: AccessTokenClaims,
-    /// The digest of the access token.
+    /// The access token or the pull token.
+    pub proven: Proven,
+    /// Its digest.
     pub token_sha256: Sha256,
-    /// What its holder is granted now.
+    /// What its holder, or its maker, is granted now.
     current: Vec<Grant>,
-    /// The keys it was verified with.
+    /// The keys at that time.
     keys: Arc<KeySet>,
     /// The policy that `current` comes from.
     policy: Arc<Policy>,
@@ -89,28 +92,62 @@ impl Guard {
         let caller = if let Some(known) = known {
             known
         } else {
-            let caller = Arc::new(self.verify(authorization, now)?);
+            let caller = Arc::new(self.look(authorization, now)?);
             self.known.insert(digest, Arc::clone(&caller));
             caller
         };
-        if now.as_second() >= caller.claims.exp {
-            return Err(Unauthenticated::Expired.into());
-        }
-        if self.following.is_revoked(&caller.claims) {
-            return Err(Unauthenticated::Revoked.into());
-        }
-        if first {
-            self.following.note_use(&caller.claims, now);
+        self.still_good(&caller, now)?;
+        match &caller.proven {
+            Proven::AccessToken(claims) if first => self.following.note_use(claims, now),
+            Proven::AccessToken(_) => {}
+            Proven::PullToken(known) => self.following.note_pull_token_use(known, now),
         }
         Ok(caller)
     }
 
-    fn is_current(&self, caller: &Caller) -> bool {
-        Arc::ptr_eq(&caller.keys, &self.keys.load()) && Arc::ptr_eq(&caller.policy, &self.policy.load())
+    fn still_good(&self, caller: &Caller, now: Timestamp) -> Result<(), Unauthenticated> {
+        match &caller.proven {
+            Proven::AccessToken(claims) if now.as_second() >= claims.exp => Err(Unauthenticated::Expired),
+            Proven::AccessToken(claims) if self.following.is_revoked(claims) => Err(Unauthenticated::Revoked),
+            Proven::AccessToken(_) => Ok(()),
+            Proven::PullToken(known) => match known.pull_token.state(now) {
+                State::Active => Ok(()),
+                State::Expired => Err(Unauthenticated::PullTokenExpired),
+                State::Revoked => Err(Unauthenticated::PullTokenRevoked),
+            },
+        }
     }
 
-    fn verify(&self, authorization: &HeaderValue, now: Timestamp) -> Result<Caller, Unauthenticated> {
-        let access_token = credential::access_token(authorization)?;
+    fn is_current(&self, caller: &Caller) -> bool {
+        Arc::ptr_eq(&caller.keys, &self.keys.load())
+            && Arc::ptr_eq(&caller.policy, &self.policy.load())
+            && match &caller.proven {
+                Proven::AccessToken(_) => true,
+                Proven::PullToken(known) => {
+                    self.following.pull_token(&caller.token_sha256).is_some_and(|now| Arc::ptr_eq(&now, known))
+                }
+            }
+    }
+
+    fn look(&self, authorization: &HeaderValue, now: Timestamp) -> Result<Caller, Unauthenticated> {
+        let secret = credential::access_token(authorization)?;
+        match Kind::PullToken.digest(secret.expose()) {
+            Some(digest) => self.pull_token(digest, now),
+            None => self.verify(&secret, now),
+        }
+    }
+
+    fn pull_token(&self, digest: Sha256, now: Timestamp) -> Result<Caller, Unauthenticated> {
+        let (keys, policy) = (self.keys.load_full(), self.policy.load_full());
+        let known = self.following.pull_token(&digest).ok_or(Unauthenticated::PullTokenUnknown)?;
+        let current = known.pull_token.current_grants(&policy).unwrap_or_default();
+        let caller = Caller { proven: Proven::PullToken(known), token_sha256: digest, current, keys, policy };
+        // What is over says so first, whatever became of its maker.
+        self.still_good(&caller, now)?;
+        if caller.current.is_empty() { Err(Unauthenticated::PullTokenWithdrawn) } else { Ok(caller) }
+    }
+
+    fn verify(&self, access_token: &Secret, now: Timestamp) -> Result<Caller, Unauthenticated> {
         let (keys, policy) = (self.keys.load_full(), self.policy.load_full());
         let us = self.public_url.as_str();
         let expected = ExpectedAccess { issuer: us, audience: us, now };
@@ -124,20 +161,21 @@ impl Guard {
             }
         })?;
         let current = policy.current_grants(&claims).ok_or(Unauthenticated::Withdrawn)?;
-        Ok(Caller { token_sha256: Sha256::of(access_token.expose()), claims, current, keys, policy })
+        let token_sha256 = Sha256::of(access_token.expose());
+        Ok(Caller { proven: Proven::AccessToken(claims), token_sha256, current, keys, policy })
     }
 }
 
 impl Caller {
-    /// Whether it may pull `project` of `index`: the access token says so, and its holder still may.
+    /// Whether it may pull `project` of `index`: its credential was made for it, and its holder or maker still may.
     pub(crate) fn may_pull(&self, index: &IndexName, project: &ProjectName) -> bool {
-        self.claims.allows(index, project, Action::Pull)
+        self.proven.allows(index, project)
             && self.current.iter().any(|grant| grant.allows(index, project, Action::Pull))
     }
 
     /// Whether it may pull anything at all of `index`.
     pub(crate) fn may_enter(&self, index: &IndexName) -> bool {
-        self.claims.allows_on_index(index, Action::Pull)
+        self.proven.allows_on_index(index)
             && self.current.iter().any(|grant| grant.allows_on_index(index, Action::Pull))
     }
 }

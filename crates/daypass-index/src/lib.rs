@@ -14,7 +14,8 @@
 //! | [`file_store`] | where bytes are kept, whole or not at all |
 //! | `serve` | one request: parse, who asks, decide, do |
 //! | `target`, `negotiate`, `range` | what a request asks for |
-//! | `credential`, `guard`, `following`, `revocations` | who asks, what they may do, what was revoked meanwhile |
+//! | `credential`, `proven`, `guard` | who asks, and what they may do |
+//! | `following`, `revocations`, `pull_tokens` | what was revoked meanwhile, and which pull tokens there are |
 //! | `source`, `hosted`, `upstream` | where projects come from |
 //! | `page` | what a project page says; reading and writing its forms |
 //! | `content`, `body`, `memory` | bytes of files as answers |
@@ -38,6 +39,8 @@ mod memory;
 mod negotiate;
 pub mod options;
 mod page;
+mod proven;
+mod pull_tokens;
 mod range;
 mod revocations;
 mod serve;

@@ -112,7 +112,7 @@ impl Asking<'_> {
     fn denied(&self, what: Asked, project: Option<&ProjectName>) -> Refusal {
         let now = self.shared.clock.now();
         let is_news = self.shared.denials.is_news(now, &(self.caller.token_sha256, format!("{} {what}", self.index)));
-        let refusal = Refusal::forbidden(self.caller.claims.holder.shown(), &self.index, what);
+        let refusal = Refusal::forbidden(self.caller.proven.shown(), &self.index, what);
         if !is_news {
             return refusal;
         }

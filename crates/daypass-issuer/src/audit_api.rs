@@ -93,9 +93,9 @@ async fn authorize(parts: &Parts, caller: &Caller, headers: &HeaderMap) -> Resul
     Ok(())
 }
 
-/// The log tells of everybody, so it is for whoever administers everything: all projects of every index. Both the
+/// What tells of everybody is for whoever administers everything: all projects of every index. Both the
 /// token and its holder as he stands now must say so: a withdrawn rule bites at once.
-fn is_administrator(parts: &Parts, claims: &AccessTokenClaims) -> bool {
+pub(crate) fn is_administrator(parts: &Parts, claims: &AccessTokenClaims) -> bool {
     let Some(current) = parts.trust.in_force().policy.current_grants(claims) else { return false };
     let everything = |grants: &[Grant]| {
         let all_of = |index| {
@@ -121,7 +121,7 @@ pub(crate) fn unavailable(error: &StoreError) -> Response {
 }
 
 /// RFC 9457.
-fn problem(status: StatusCode, detail: &str) -> Response {
+pub(crate) fn problem(status: StatusCode, detail: &str) -> Response {
     let title = status.canonical_reason().unwrap_or_default();
     let body = serde_json::json!({"title": title, "status": status.as_u16(), "detail": detail}).to_string();
     (status, [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")], body)

@@ -7,7 +7,7 @@ use aws_lc_rs::rand;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use daypass_core::{
     SignedDuration, Timestamp, clock::Clock, digest::Sha256, key_rotation::RotateEvery, names::IndexName, opaque::Kind,
@@ -28,6 +28,7 @@ use crate::{
     introspection,
     key_encryption::KeyEncryptionKey,
     key_ring::KeyRing,
+    pull_token_api,
     refusals::Refusals,
     revocation, session_api,
     sign_in::{choose, provider_door},
@@ -192,6 +193,8 @@ impl Issuer {
             .route("/oauth/introspect", post(introspection::post))
             .route("/api/v1/session", get(session_api::get))
             .route("/api/v1/audit", get(audit_api::get))
+            .route("/api/v1/pull-tokens", get(pull_token_api::get).post(pull_token_api::post))
+            .route("/api/v1/pull-tokens/{id}", delete(pull_token_api::delete))
             .merge(accounts::routes())
             .layer(DefaultBodyLimit::max(LARGEST_BODY))
             .with_state(self.0.clone())

@@ -25,6 +25,7 @@
 //! | `client_auth` | which OAuth client asks, and whether it is really that one |
 //! | `introspection` | `POST /oauth/introspect` (RFC 7662) |
 //! | `session_api` | `GET /api/v1/session` |
+//! | `pull_token_api` | `/api/v1/pull-tokens` |
 //! | `still_granted` | what an access token says and its holder still may |
 //! | `bearer` | the access token of a request to the administration |
 //! | `bounds` | how much one peer may ask of what is remembered for strangers |
@@ -60,6 +61,7 @@ mod key_encryption;
 mod key_ring;
 mod key_steps;
 pub mod pages;
+mod pull_token_api;
 mod refusal;
 mod refusals;
 mod revocation;

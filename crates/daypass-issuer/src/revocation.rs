@@ -1,4 +1,5 @@
-//! `POST /oauth/revoke` (RFC 7009): whoever holds an access token may end it; a refresh token ends its session.
+//! `POST /oauth/revoke` (RFC 7009): whoever holds an access token or a pull token may end it; a refresh token ends its
+//! session.
 
 use std::sync::Arc;
 
@@ -21,10 +22,11 @@ use crate::{
     error::{NO_STORE, OAuthError},
     form::Form,
     issuer::Parts,
+    pull_token_api,
     session::{pass, rights},
 };
 
-/// Revokes an access token of ours, or ends the session of a refresh token. Anything else is answered the same (RFC 7009 §2.2): there is nothing to revoke.
+/// Revokes an access token or a pull token of ours, or ends the session of a refresh token. Anything else is answered the same (RFC 7009 §2.2): there is nothing to revoke.
 pub(crate) async fn post(State(parts): State<Arc<Parts>>, request: Request) -> Response {
     let caller = Caller::of(request.extensions(), request.headers());
     let (headers, body) = match body::read(request).await {
@@ -62,6 +64,12 @@ fn done() -> Response {
 async fn revoke(parts: &Parts, caller: &Caller, raw: &str) -> Response {
     if let Some(digest) = Kind::RefreshToken.digest(raw) {
         return match end_session(parts, caller, &digest).await {
+            Ok(()) => done(),
+            Err(error) => not_now(caller, &error),
+        };
+    }
+    if let Some(digest) = Kind::PullToken.digest(raw) {
+        return match pull_token_api::revoke_by_holder(parts, caller, &digest).await {
             Ok(()) => done(),
             Err(error) => not_now(caller, &error),
         };
