@@ -11,6 +11,8 @@ use daypass_core::secret::Secret;
 
 use crate::ambient::Choice;
 
+pub(crate) mod pull_token;
+
 const AFTER_HELP: &str = "\
 Examples:
   daypass login https://packages.example.com
@@ -64,6 +66,9 @@ pub(crate) enum Command {
     /// Administers a server
     #[command(subcommand, arg_required_else_help = true)]
     Admin(Admin),
+    /// Passwords for tools that can do nothing better: the last resort
+    #[command(subcommand, arg_required_else_help = true)]
+    PullToken(pull_token::PullToken),
     Completion(Completion),
 }
 

@@ -15,6 +15,7 @@ mod explain;
 pub(crate) mod help;
 mod login;
 mod logout;
+mod pull_token;
 mod status;
 mod token;
 
@@ -30,6 +31,7 @@ pub(crate) fn run(command: Command, environment: &Environment, clock: &dyn Clock
         Command::Admin(Admin::Identity(AdminIdentity::Explain(arguments))) => {
             explain::run(&arguments, environment, clock)
         }
+        Command::PullToken(command) => pull_token::run(&command, environment, clock),
         Command::Completion(arguments) => completion::run(&arguments),
         // `helper::answer` has taken every call but the ones for help, which clap has answered.
         Command::Helper(Helper::Keyring(_)) => {

@@ -22,6 +22,7 @@ use crate::{
     failure::{Failure, Status},
 };
 
+pub(crate) mod pull_tokens;
 pub(crate) mod session;
 
 /// How long the server may take for one answer. A sign-in needs three, and those who wait for it wait a minute.

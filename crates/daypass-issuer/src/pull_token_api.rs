@@ -66,6 +66,21 @@ struct Listed<'a> {
     last_used_at: Option<Timestamp>,
 }
 
+impl<'a> Listed<'a> {
+    fn of(pull_token: &'a PullToken, now: Timestamp) -> Self {
+        Self {
+            id: pull_token.id,
+            name: &pull_token.name,
+            person: &pull_token.maker.shown,
+            state: pull_token.state(now),
+            grants: &pull_token.grants,
+            created_at: pull_token.created_at,
+            expires_at: pull_token.expires_at,
+            last_used_at: pull_token.used_at,
+        }
+    }
+}
+
 /// Whoever brings a live access token.
 struct Asker {
     claims: AccessTokenClaims,
@@ -189,17 +204,7 @@ pub(crate) async fn get(State(parts): State<Arc<Parts>>, extensions: Extensions,
     };
     found.sort_by_key(|pull_token| std::cmp::Reverse(pull_token.created_at));
     let now = parts.clock.now();
-    let listed = |pull_token: &'_ PullToken| Listed {
-        id: pull_token.id,
-        name: &pull_token.name,
-        person: &pull_token.maker.shown,
-        state: pull_token.state(now),
-        grants: &pull_token.grants,
-        created_at: pull_token.created_at,
-        expires_at: pull_token.expires_at,
-        last_used_at: pull_token.used_at,
-    };
-    let listed: Vec<Listed<'_>> = found.iter().map(listed).collect();
+    let listed: Vec<Listed<'_>> = found.iter().map(|found| Listed::of(found, now)).collect();
     json(StatusCode::OK, &serde_json::json!({ "pull_tokens": listed }))
 }
 

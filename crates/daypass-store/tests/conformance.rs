@@ -38,6 +38,8 @@ mod opening;
 mod people;
 #[path = "conformance/postgres_only.rs"]
 mod postgres_only;
+#[path = "conformance/pull_tokens.rs"]
+mod pull_tokens;
 #[path = "conformance/revocations.rs"]
 mod revocations;
 #[path = "conformance/rotations.rs"]
@@ -134,6 +136,15 @@ promises! {
     accounts::another_role_cuts_off_access_tokens_and_keeps_sessions,
     accounts::what_was_made_from_a_role_is_not_written_once_the_account_has_another,
     accounts::a_passkey_that_counts_backwards_is_noticed,
+    pull_tokens::a_pull_token_comes_back_as_it_was_made_and_knows_its_maker,
+    pull_tokens::a_pull_token_that_may_not_be_made_leaves_nothing,
+    pull_tokens::nobody_has_more_pull_tokens_than_may_be_remembered,
+    pull_tokens::a_pull_token_is_revoked_once_and_every_replica_notices,
+    pull_tokens::whoever_is_shut_out_loses_their_pull_tokens_for_good,
+    pull_tokens::a_pull_token_follows_the_groups_of_its_makers_last_sign_in,
+    pull_tokens::a_pull_token_follows_the_role_of_its_makers_account_and_ends_with_the_credential,
+    pull_tokens::the_last_use_is_known_to_the_minute_and_nobody_waits_for_it,
+    pull_tokens::a_pull_token_is_forgotten_a_day_after_its_end_and_no_other,
     worth::an_access_token_is_revoked_by_itself_with_its_session_or_with_its_person,
     worth::only_the_last_refresh_token_is_in_force,
     opening::a_newer_schema_is_refused_and_left_as_it_is,

@@ -20,8 +20,10 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 pub(crate) mod people;
+pub(crate) mod pull_tokens;
 
 use people::People;
+use pull_tokens::PullTokens;
 
 /// An outside token that the server takes. It names no audience.
 pub(crate) const OUTSIDE_TOKEN: &str = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJqb2ItMSJ9.b3V0c2lkZS1wcm9vZg";
@@ -48,6 +50,7 @@ struct Seen {
     audit_queries: Vec<HashMap<String, String>>,
     requests: usize,
     people: People,
+    pull_tokens: PullTokens,
 }
 
 type Shared = Arc<(String, Mutex<Seen>)>;
@@ -81,6 +84,7 @@ impl FakeIssuer {
                     audit_queries: vec![],
                     requests: 0,
                     people: People::default(),
+                    pull_tokens: PullTokens::default(),
                 };
                 let shared: Shared = Arc::new((url, Mutex::new(seen)));
                 sender.send(Self { shared: Arc::clone(&shared) }).unwrap();
@@ -143,6 +147,7 @@ fn router(shared: Shared) -> Router {
         .route("/oauth/revoke", post(revoke))
         .route("/api/v1/audit", get(audit))
         .merge(people::router())
+        .merge(pull_tokens::router())
         .with_state(shared)
 }
 

@@ -24,6 +24,7 @@ fn the_help_lists_commands_examples_variables_and_exit_codes() {
       logout      Signs out: revokes the credentials, deletes them, and forgets the server
       helper      Answers another tool in its own credential-helper protocol
       admin       Administers a server
+      pull-token  Passwords for tools that can do nothing better: the last resort
       completion  Prints a script that completes `daypass` in a shell
 
     Options:

@@ -27,6 +27,7 @@ mod help;
 mod helper_keyring;
 mod many_processes;
 mod people;
+mod pull_token;
 mod refusals;
 mod secrets;
 mod sign_in;

@@ -8,6 +8,7 @@ mod hosted_files;
 mod import;
 mod pages;
 mod people;
+mod pull_tokens;
 mod refusals;
 mod signer;
 mod sockets;

@@ -17,6 +17,7 @@ mod keys;
 mod pages;
 mod passkeys;
 mod people;
+mod pull_tokens;
 mod refresh;
 mod refresh_bounds;
 mod refresh_role;
