@@ -22,6 +22,7 @@ mod installers;
 mod keys;
 mod parallel;
 mod people;
+mod pull_tokens;
 mod secrets;
 mod server;
 mod slow;

@@ -11,7 +11,7 @@ mod corp;
 mod device;
 mod ending;
 mod installs;
-mod office;
+pub(crate) mod office;
 mod pages;
 mod replay;
 mod roles;
