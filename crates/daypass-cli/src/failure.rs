@@ -133,5 +133,6 @@ mod tests {
         assert_eq!(failure.to_string(), "error: `[secret]` is not a URL\n");
         assert_eq!(without_tokens("eyJ and `keyJar`"), "eyJ and `keyJar`");
         assert_eq!(without_tokens("a daypass_rt_0123456789abcdef b"), "a [secret] b");
+        assert_eq!(without_tokens("a daypass_pt_0123456789abcdef b"), "a [secret] b");
     }
 }

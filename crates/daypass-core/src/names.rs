@@ -184,6 +184,10 @@ fn client_id(text: &str) -> Result<String, InvalidName> {
 }
 
 fn pull_token_name(text: &str) -> Result<String, InvalidName> {
+    // As our own opaque secrets begin: one that was pasted into the wrong place would be kept and shown.
+    if text.starts_with("daypass_") {
+        return Err(InvalidName::new("pull token name", text, "it must not look like a secret of ours"));
+    }
     plain_label("pull token name", text)
 }
 
@@ -251,6 +255,14 @@ mod tests {
         for text in ["acme_hello-1.0-py3-none-any.whl", "a-1!2.0+cgr.1.tar.gz", "_x-1.zip"] {
             assert!(text.parse::<FileName>().is_ok(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_no_name_for_a_pull_token() {
+        for text in ["daypass_pt_0", "", "-a", "a b", "a/b", &"a".repeat(65)] {
+            assert!(text.parse::<PullTokenName>().is_err(), "{text}");
+        }
+        assert!("old-scanner_2.daypass_".parse::<PullTokenName>().is_ok());
     }
 
     #[test]

@@ -37,6 +37,11 @@ fn a_token_in_the_wrong_place_is_never_quoted_back() {
             vec!["admin", "audit", "--since", token],
             vec!["admin", "identity", "explain", "--outside-token", token],
             vec!["admin", "identity", "explain", "--outside-token", "/dev/null", "--keys", token],
+            vec!["pull-token", "create", token],
+            vec!["pull-token", "create", "a", "--expires", token],
+            vec!["pull-token", "create", "a", "--index", "python", "--project", token],
+            vec!["pull-token", "revoke", token],
+            vec!["pull-token", "list", "--server", token],
             vec!["completion", token],
         ] {
             let done = person.run(&arguments);
