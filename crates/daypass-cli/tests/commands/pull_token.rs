@@ -60,7 +60,36 @@ fn what_cannot_be_understood_is_asked_of_nobody() {
     ] {
         seen.push_str(&person.sees(std::iter::once("pull-token").chain(line)));
     }
-    assert_snapshot!(seen, @r"");
+    assert_snapshot!(seen, @r"
+    exit code: 2
+    ----- stdout
+    ----- stderr
+    error: `a b` is not a valid pull token name: use 1 to 64 ASCII letters, digits and `-_.`, beginning with a letter or a digit
+    exit code: 2
+    ----- stdout
+    ----- stderr
+    error: `--expires`: `soon` is not a positive duration such as `15m`, `1h` or `7d`
+    exit code: 2
+    ----- stdout
+    ----- stderr
+    error: `oauth` is not a valid index name: the server uses this path itself
+    exit code: 2
+    ----- stdout
+    ----- stderr
+    error: `a/b` is not a project pattern: use a project name, where `*` stands for any run of characters
+    exit code: 2
+    ----- stdout
+    ----- stderr
+    error: the following required arguments were not provided: --index <INDEX>
+
+    hint: it is used as `daypass pull-token create --index <INDEX> --project <PATTERN> <NAME>`
+    exit code: 2
+    ----- stdout
+    ----- stderr
+    error: the following required arguments were not provided: <NAME>
+
+    hint: it is used as `daypass pull-token create <NAME>`
+    ");
     assert_eq!(issuer.requests(), 0);
 }
 
@@ -81,7 +110,14 @@ fn the_list_says_for_what_until_when_and_when_it_was_last_used() {
         listed[1]["state"] = json!("expired");
         listed[1]["person"] = json!("evil\u{1b}[31m");
     });
-    assert_snapshot!(person.sees(["pull-token", "list"]), @r"");
+    assert_snapshot!(person.sees(["pull-token", "list"]), @r"
+    exit code: 0
+    ----- stdout
+    name      id                                    by               for             created               expires               last used             state
+    scanner   5b1e93c4-0c0b-4a76-9e0e-000000000001  ada@example.com  python: acme-*  [TIME]  [TIME]  never                 active
+    a-mirror  5b1e93c4-0c0b-4a76-9e0e-000000000002  evil [31m        python          [TIME]  [TIME]  [TIME]  expired
+    ----- stderr
+    ");
     let done = person.run(["pull-token", "list", "-o", "json"]);
     let said: Value = serde_json::from_slice(&done.stdout).unwrap();
     assert_eq!(
