@@ -18,7 +18,7 @@ use daypass_core::{
     grant::Grant,
     names::PullTokenName,
     opaque::Kind,
-    person::PersonId,
+    person::{PersonId, SessionId},
     pull_token::{self, NotMade, PullToken, PullTokenId, Scope},
 };
 use daypass_store::{AddPullToken, MOST_PULL_TOKENS_OF_ONE, NewPullToken};
@@ -97,10 +97,15 @@ impl Asker {
         Ok(Self { claims, grants })
     }
 
-    /// The person, if a person asks in a session of theirs.
+    /// The person, if a person asks.
     fn person(&self) -> Option<PersonId> {
+        self.session().map(|(person, _)| person)
+    }
+
+    /// The person and the session of theirs in which they ask.
+    fn session(&self) -> Option<(PersonId, SessionId)> {
         match self.claims.holder {
-            Holder::Person { .. } => self.claims.sub.parse().ok(),
+            Holder::Person { sid, .. } => self.claims.sub.parse().ok().map(|person| (person, sid)),
             Holder::Identity { .. } => None,
         }
     }
@@ -126,7 +131,7 @@ pub(crate) async fn post(State(parts): State<Arc<Parts>>, request: Request) -> R
 
 async fn make(parts: &Parts, caller: &Caller, asker: &Asker, wanted: Wanted) -> Result<Response, Response> {
     // A job's proof lasts for minutes: it must not become a password for a year, whatever the job may administer.
-    let person = asker.person().ok_or_else(|| {
+    let (person, session) = asker.session().ok_or_else(|| {
         denied(
             parts,
             caller,
@@ -150,6 +155,7 @@ async fn make(parts: &Parts, caller: &Caller, asker: &Asker, wanted: Wanted) -> 
         id: PullTokenId::random(),
         name: wanted.name,
         person,
+        session,
         grants,
         created_at: now,
         expires_at: now.saturating_add(life).unwrap_or(now),
@@ -175,7 +181,7 @@ async fn make(parts: &Parts, caller: &Caller, asker: &Asker, wanted: Wanted) -> 
             );
             return Err(problem(StatusCode::CONFLICT, &detail));
         }
-        AddPullToken::ShutOut => return Err(unauthorized()),
+        AddPullToken::SessionEnded => return Err(unauthorized()),
     }
     let NewPullToken { id, name, grants, created_at, expires_at, .. } = &new;
     let (id, created_at, expires_at) = (*id, *created_at, *expires_at);

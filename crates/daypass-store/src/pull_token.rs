@@ -11,7 +11,7 @@ use daypass_core::{
     digest::Sha256,
     grant::Grant,
     names::PullTokenName,
-    person::PersonId,
+    person::{PersonId, SessionId},
     pull_token::{Maker, PullToken, PullTokenId},
     role::Role,
 };
@@ -21,7 +21,6 @@ use crate::{
     audit::Entry,
     change::{Change, Done, Work},
     error::{Cause, StoreError},
-    person,
     rows::{Boxed, Columns, names_as_text},
     store::Store,
 };
@@ -46,6 +45,8 @@ pub struct NewPullToken {
     pub name: PullTokenName,
     /// Who makes it.
     pub person: PersonId,
+    /// In which session of theirs.
+    pub session: SessionId,
     /// What it is for.
     pub grants: Vec<Grant>,
     /// Now.
@@ -63,8 +64,8 @@ pub enum AddPullToken {
     NameTaken,
     /// The person has as many as they may, or all have together.
     TooMany,
-    /// There is no such person, or they are shut out.
-    ShutOut,
+    /// The session was ended, or there is none of that id and person.
+    SessionEnded,
 }
 
 /// A pull token as whoever follows reads it.
@@ -173,8 +174,15 @@ impl Change for Add {
 
     async fn apply(&self, work: &mut Work<'_>) -> Result<Done<AddPullToken>, sqlx::Error> {
         let (new, person) = (&self.new, self.new.person.to_string());
-        if !person::may_come_in(work.connection, new.person).await? {
-            return Ok((AddPullToken::ShutOut, None));
+        // Whoever is shut out, or whose credential is replaced, loses pull tokens and sessions in one transaction: what
+        // is made in a session after that would be missed.
+        let live = sqlx::query("SELECT id FROM session WHERE id = $1 AND person = $2 AND ended_at_us IS NULL")
+            .bind(new.session.to_string())
+            .bind(&*person)
+            .fetch_optional(&mut *work.connection)
+            .await?;
+        if live.is_none() {
+            return Ok((AddPullToken::SessionEnded, None));
         }
         let of_one: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM pull_token WHERE person = $1")
             .bind(&*person)

@@ -9,13 +9,13 @@ use daypass_core::{
     digest::Sha256,
     grant::{Action, Grant, GrantedIndex},
     opaque::Kind,
-    person::PersonId,
+    person::{PersonId, SessionId},
     pull_token::PullTokenId,
 };
-use daypass_store::{AddPullToken, NewPullToken, SeenPerson};
+use daypass_store::{AddPullToken, NewCode, NewPullToken, NewSession, Redeemed, SeenPerson};
 use daypass_testkit::{upstream::Upstream, wheel::Wheel};
 
-use crate::world::{Answer, World, basic, eventually};
+use crate::world::{Answer, PUBLIC_URL, World, basic, eventually};
 
 const ISSUER: &str = "https://login.example.com";
 const PEOPLE: &str = r#"
@@ -54,6 +54,41 @@ fn event(world: &World, kind: AuditKind) -> AuditEvent {
     AuditEvent::new(world.now(), kind, Outcome::Success, "r")
 }
 
+/// A session of somebody, for an hour.
+async fn signed_in(world: &World, person: PersonId, secret: &str) -> SessionId {
+    let (now, end) = (world.now(), world.now() + SignedDuration::from_hours(1));
+    let code = NewCode {
+        code: Sha256::of(secret),
+        client_id: "daypass-cli".parse().unwrap(),
+        redirect_uri: "http://127.0.0.1:4711/callback".to_owned(),
+        code_challenge: "challenge".to_owned(),
+        person,
+        groups: Vec::new(),
+        expires_at: end,
+    };
+    world.store.add_code(code).await.unwrap();
+    let session = NewSession {
+        id: SessionId::random(),
+        person,
+        client_id: "daypass-cli".parse().unwrap(),
+        audience: PUBLIC_URL.to_owned(),
+        groups: Vec::new(),
+        refresh_token: Sha256::of(format!("refresh {secret}")),
+        access_token_id: secret.to_owned(),
+        role: None,
+        access_token_expires_at: end,
+        created_at: now,
+        idle_until: end,
+        expires_at: end,
+        source: None,
+        user_agent: None,
+    };
+    let (id, event) = (session.id, event(world, AuditKind::SessionCreated));
+    let redeemed = world.store.redeem_code(&Sha256::of(secret), session, event.clone(), event).await.unwrap();
+    assert_eq!(redeemed, Redeemed::Opened);
+    id
+}
+
 /// A pull token of somebody for these projects of `python`, good for an hour; and its id. The index knows of it.
 async fn made(world: &World, subject: &str, projects: &[&str], seed: u8) -> (String, PullTokenId) {
     let person = SeenPerson {
@@ -66,12 +101,14 @@ async fn made(world: &World, subject: &str, projects: &[&str], seed: u8) -> (Str
     };
     let id = person.id;
     world.store.record_person(person, world.now()).await.unwrap();
+    let session = signed_in(world, id, &format!("code {seed}")).await;
     let secret = Kind::PullToken.make([seed; 32]).expose().to_owned();
     let new = NewPullToken {
         digest: Sha256::of(&secret),
         id: PullTokenId::random(),
         name: format!("tool-{seed}").parse().unwrap(),
         person: id,
+        session,
         grants: vec![Grant {
             index: GrantedIndex::One("python".parse().unwrap()),
             projects: projects.iter().map(|pattern| pattern.parse().unwrap()).collect(),

@@ -5,7 +5,7 @@ use daypass_core::{
     digest::Sha256,
     grant::{Action, Grant, GrantedIndex},
     names::AccountName,
-    person::PersonId,
+    person::{PersonId, SessionId},
     pull_token::{PullToken, PullTokenId, State},
     role::Role,
 };
@@ -26,6 +26,7 @@ fn new(name: &str, subject: &str) -> NewPullToken {
         id: PullTokenId::random(),
         name: name.parse().unwrap(),
         person: seen(subject).id,
+        session: SessionId::random(),
         grants: vec![Grant {
             index: GrantedIndex::One("python".parse().unwrap()),
             projects: vec!["acme-*".parse().unwrap()],
@@ -36,7 +37,15 @@ fn new(name: &str, subject: &str) -> NewPullToken {
     }
 }
 
+/// Makes it in the youngest session of its maker, if there is one.
 async fn add(store: &Store, new: &NewPullToken) -> AddPullToken {
+    let sessions = store.sessions_of(new.person).await.unwrap();
+    let session = sessions.first().map_or(new.session, |session| session.id);
+    add_in(store, session, new).await
+}
+
+async fn add_in(store: &Store, session: SessionId, new: &NewPullToken) -> AddPullToken {
+    let new = NewPullToken { session, ..new.clone() };
     store.add_pull_token(new.clone(), event(new.name.as_str())).await.unwrap()
 }
 
@@ -75,7 +84,7 @@ pub(crate) async fn a_pull_token_comes_back_as_it_was_made_and_knows_its_maker(h
 
 pub(crate) async fn a_pull_token_that_may_not_be_made_leaves_nothing(home: &Home) {
     let store = home.open().await;
-    assert_eq!(add(&store, &new("laptop", "nobody")).await, AddPullToken::ShutOut);
+    assert_eq!(add(&store, &new("laptop", "nobody")).await, AddPullToken::SessionEnded);
     for subject in ["ada", "bob"] {
         let_in(&store, subject, subject).await;
     }
@@ -91,9 +100,14 @@ pub(crate) async fn a_pull_token_that_may_not_be_made_leaves_nothing(home: &Home
     let third = NewPullToken { digest: Sha256::of("third"), id: PullTokenId::random(), ..after };
     assert_eq!(add(&store, &third).await, AddPullToken::Added);
     assert!(store.set_person_disabled(seen("bob").id, true, noon(), event("out")).await.unwrap());
-    assert_eq!(add(&store, &new("other", "bob")).await, AddPullToken::ShutOut);
+    assert_eq!(add(&store, &new("other", "bob")).await, AddPullToken::SessionEnded);
+    // Nor in a session that was ended, nor in somebody else's.
+    let hers = store.sessions_of(seen("ada").id).await.unwrap()[0].id;
+    assert_eq!(add_in(&store, hers, &new("other", "bob")).await, AddPullToken::SessionEnded);
+    assert!(store.end_session(hers, noon(), event("ended")).await.unwrap());
+    assert_eq!(add_in(&store, hers, &new("other", "ada")).await, AddPullToken::SessionEnded);
     assert_eq!(store.pull_tokens_of(seen("bob").id).await.unwrap().len(), 1);
-    assert_eq!(log(&store).await, ["in", "in", "laptop", "laptop", "laptop", "revoked", "laptop", "out"]);
+    assert_eq!(log(&store).await, ["in", "in", "laptop", "laptop", "laptop", "revoked", "laptop", "out", "ended"]);
 }
 
 pub(crate) async fn nobody_has_more_pull_tokens_than_may_be_remembered(home: &Home) {
@@ -211,6 +225,7 @@ async fn account(store: &Store, name: &str, at: Timestamp) -> PersonId {
 pub(crate) async fn a_pull_token_follows_the_role_of_its_makers_account_and_ends_with_the_credential(home: &Home) {
     let (store, replica) = (home.open().await, home.open().await);
     account(&store, "ada", noon()).await;
+    let_in(&store, "ada-1", "ada").await;
     let made = new("laptop", "ada");
     assert_eq!(add(&store, &made).await, AddPullToken::Added);
     let mut seen_so_far = 0;
