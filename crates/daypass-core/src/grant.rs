@@ -61,7 +61,7 @@ impl ProjectPattern {
     ///
     /// A `*` of `narrow` stands for anything, so nothing but a `*` of ours can take it in.
     pub fn covers(&self, narrow: &Self) -> bool {
-        matches_from(self.0.as_bytes(), narrow.0.as_bytes())
+        star::matches(self.0.as_bytes(), narrow.0.as_bytes())
     }
 }
 
