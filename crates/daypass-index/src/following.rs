@@ -1,4 +1,5 @@
-//! What may change behind our back: revoked access tokens, pull tokens and hosted files, followed from the store by polling.
+//! What may change behind our back: revoked access tokens, pull tokens and hosted files, followed from the store by
+//! polling.
 //!
 //! A revocation bites on every replica within one poll (a second). When the store has not answered for a few seconds,
 //! nobody is let in until it does: an open door is never the answer.

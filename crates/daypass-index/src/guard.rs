@@ -2,7 +2,8 @@
 //! request; pull tokens looked up by theirs.
 //!
 //! An access token is worth the *intersection* of what it says and what its identity is granted now, so a rule that
-//! is withdrawn bites at once; and a pull token likewise, of what it was made for and what its maker may do now. What is remembered is thrown away when the keys or the policy change.
+//! is withdrawn bites at once; and a pull token likewise, of what it was made for and what its maker may do now. What is
+//! remembered is thrown away when the keys or the policy change.
 //!
 //! What is *not* here: keys for signing, finding the credential in the request, audit.
 
@@ -162,7 +163,7 @@ impl Guard {
         })?;
         let current = policy.current_grants(&claims).ok_or(Unauthenticated::Withdrawn)?;
         let token_sha256 = Sha256::of(access_token.expose());
-        Ok(Caller { proven: Proven::AccessToken(claims), token_sha256, current, keys, policy })
+        Ok(Caller { proven: Proven::AccessToken(Box::new(claims)), token_sha256, current, keys, policy })
     }
 }
 

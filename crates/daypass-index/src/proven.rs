@@ -15,7 +15,7 @@ use crate::pull_tokens::Known;
 /// A credential that is good, but for what may end it from one request to the next.
 pub(crate) enum Proven {
     /// An access token of ours, by what it says.
-    AccessToken(AccessTokenClaims),
+    AccessToken(Box<AccessTokenClaims>),
     /// A pull token of ours.
     PullToken(Arc<Known>),
 }

@@ -1,4 +1,4 @@
-//! `daypass pull-token`: passwords for tools that can do nothing better. Whoever makes one is told what would be better.
+//! `daypass pull-token`: passwords for tools that can do nothing better. Whoever makes one is told what is better.
 
 use daypass_core::{
     Timestamp,
@@ -103,9 +103,8 @@ fn revoke(arguments: &Revoke, environment: &Environment, clock: &dyn Clock) -> R
     let listed = pull_tokens::list(&server, &access_token)?;
     let found = find(&listed, &arguments.which, &server)?;
     pull_tokens::revoke(&server, &access_token, found.id)?;
-    match arguments.output {
-        Format::Json => output::json(&Revoked { server: server.as_str(), id: found.id, name: found.name.as_str() })?,
-        Format::Text => {}
+    if arguments.output == Format::Json {
+        output::json(&Revoked { server: server.as_str(), id: found.id, name: found.name.as_str() })?;
     }
     output::note(&format!("the pull token `{}` is revoked: it is refused everywhere within 5 seconds", found.name));
     Ok(())

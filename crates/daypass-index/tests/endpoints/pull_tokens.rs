@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use axum::http::{Request, StatusCode};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use daypass_core::{
     SignedDuration,
     audit::{AuditEvent, AuditKind, Outcome},
@@ -140,16 +141,12 @@ fn code(answer: &Answer) -> String {
 async fn a_pull_token_is_a_password_with_any_user_name_and_a_bearer_token() {
     let world = world().await;
     let (secret, _) = made(&world, "ada", &["*"], 1).await;
-    let pair = |user: &str| {
-        use base64::{Engine as _, engine::general_purpose::STANDARD};
-        format!("Basic {}", STANDARD.encode(format!("{user}:{secret}")))
-    };
+    let pair = |user: &str| format!("Basic {}", STANDARD.encode(format!("{user}:{secret}")));
     for header in [pair("_token"), pair("ada"), pair(""), format!("Bearer {secret}")] {
         let answer = world.send(Request::get(ACME).header("authorization", &header)).await;
         assert_eq!(answer.status, StatusCode::OK, "{header}");
     }
     // In the user name it is none.
-    use base64::{Engine as _, engine::general_purpose::STANDARD};
     let header = format!("Basic {}", STANDARD.encode(format!("{secret}:")));
     assert_eq!(world.send(Request::get(ACME).header("authorization", header)).await.status, StatusCode::UNAUTHORIZED);
 }
@@ -267,7 +264,7 @@ async fn a_download_says_which_pull_token_it_was_and_when_it_was_used_last_is_kn
     assert_eq!(status(&world, file, &secret).await, StatusCode::OK);
     let events = world.audit().await;
     let row = events.iter().find(|event| event.kind == AuditKind::FileDownloaded).unwrap();
-    assert_eq!(row.pull_token.as_ref().map(|name| name.as_str()), Some("tool-1"));
+    assert_eq!(row.pull_token, Some("tool-1".parse().unwrap()));
     assert_eq!((row.person.as_deref(), row.identity.as_deref(), row.session), (Some("ada@example.com"), None, None));
     assert_eq!((row.token_sha256, row.token_id.clone()), (Some(Sha256::of(&secret)), Some(id.to_string())));
     assert_eq!(&*row.actor.as_ref().unwrap().sub, "ada");
