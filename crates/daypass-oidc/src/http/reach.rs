@@ -38,8 +38,7 @@ impl Reach {
             | (Self::NeighboursToo, true, Place::Public | Place::Private)
             | (Self::NeighboursToo, false, Place::Private)
             | (Self::AnyServer, true, _)
-            | (Self::AnyServer, false, Place::Loopback)
-            | (Self::Metadata, false, Place::Loopback) => true,
+            | (Self::AnyServer | Self::Metadata, false, Place::Loopback) => true,
             (Self::Metadata, false, _) => is_metadata(address),
             (Self::Public | Self::PrivateToo | Self::NeighboursToo | Self::AnyServer | Self::Metadata, _, _) => false,
         }
