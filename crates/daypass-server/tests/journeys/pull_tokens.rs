@@ -62,8 +62,8 @@ fn user(world: &World, arguments: &[&str]) -> String {
 
 /// Makes a built-in account and signs it in at `home`, with a code on another device.
 fn signs_in(world: &World, name: &str, home: &str) {
-    let link = user(world, &["add", name, "--role", "publisher"]);
-    let path = link.trim().strip_prefix(&world.url()).unwrap_or_else(|| panic!("{link}")).to_owned();
+    let invite = user(world, &["add", name, "--role", "publisher"]);
+    let path = invite.trim().strip_prefix(&world.url()).unwrap_or_else(|| panic!("{invite}")).to_owned();
     let mut tab = Tab::open(world);
     let page = tab.send(get(&path));
     let done = tab.fills_in(&page, &path, &[("password", PASSWORD), ("again", PASSWORD)]);
