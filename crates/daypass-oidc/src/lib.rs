@@ -9,6 +9,7 @@
 //!
 //! | module | idea |
 //! |---|---|
+//! | [`aws_caller`] | who signed a request to AWS: rebuilt here, and answered by AWS |
 //! | [`http`] | the only maker of HTTP clients: limits, time-outs, and which addresses may be reached |
 //! | [`jwks`] | public keys that may be used, picked out of what an issuer publishes |
 //! | [`issuer_keys`] | one issuer's keys, fetched, kept fresh, and kept through an outage |
@@ -19,6 +20,7 @@
 //! | [`session_client`] | the client's side of a person's sign-in: browser, device, refresh |
 //! | [`shown`] | text of somebody else's, made fit to be shown |
 
+pub mod aws_caller;
 pub mod exchange;
 pub mod http;
 pub mod issuer_keys;

@@ -32,7 +32,7 @@ pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 pub const LEEWAY: SignedDuration = SignedDuration::from_secs(30);
 
 /// How much longer than `exp` + leeway a spent proof is remembered, for replicas whose clocks differ a little.
-const SPEND_MARGIN: SignedDuration = SignedDuration::from_secs(5);
+pub(crate) const SPEND_MARGIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// The longest life one of our own access tokens may have.
 const LONGEST_OWN_LIFE: SignedDuration = SignedDuration::from_hours(24);
