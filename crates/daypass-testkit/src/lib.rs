@@ -1,5 +1,6 @@
 //! The outside world, faked.
 
+pub mod aws;
 mod form;
 pub mod github;
 pub mod oidc;

@@ -113,3 +113,6 @@ fn error_code(body: &[u8]) -> Option<String> {
     let good = (1..=64).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.');
     good.then(|| code.to_owned())
 }
+
+#[cfg(test)]
+mod tests;
