@@ -27,8 +27,8 @@ pub const CLIENT_ID: &str = "daypass-cli";
 /// RFC 8693 §2.1.
 const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
-/// RFC 8693 §3.
-const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
+/// RFC 8693 §3: an outside token that is a JWT.
+pub const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
 /// RFC 8693 §3.
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
@@ -104,10 +104,21 @@ pub async fn exchange(
     outside_token: &Secret,
     identity: Option<&str>,
 ) -> Result<IssuedToken, ExchangeError> {
+    exchange_of_type(http, clock, endpoints, (outside_token, JWT), identity).await
+}
+
+/// The same for an outside token of another type (RFC 8693 §3): the token, and its `subject_token_type`.
+pub async fn exchange_of_type(
+    http: &HttpClient,
+    clock: &dyn Clock,
+    endpoints: &ServerEndpoints,
+    (outside_token, subject_token_type): (&Secret, &str),
+    identity: Option<&str>,
+) -> Result<IssuedToken, ExchangeError> {
     let mut form = vec![
         ("grant_type", TOKEN_EXCHANGE),
         ("subject_token", outside_token.expose()),
-        ("subject_token_type", JWT),
+        ("subject_token_type", subject_token_type),
         ("requested_token_type", ACCESS_TOKEN),
         ("audience", endpoints.server.as_str()),
         ("client_id", CLIENT_ID),

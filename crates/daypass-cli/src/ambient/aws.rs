@@ -72,7 +72,9 @@ fn look(machine: &dyn Machine, _: Option<&PublicUrl>) -> Seen {
         }
     }
     match (set("AWS_WEB_IDENTITY_TOKEN_FILE"), set("AWS_ROLE_ARN")) {
-        (true, true) => return Seen::here("`AWS_WEB_IDENTITY_TOKEN_FILE` and `AWS_ROLE_ARN` are set: this is a pod with a role"),
+        (true, true) => {
+            return Seen::here("`AWS_WEB_IDENTITY_TOKEN_FILE` and `AWS_ROLE_ARN` are set: this is a pod with a role");
+        }
         (true, false) => {
             return Seen::misconfigured(
                 "`AWS_WEB_IDENTITY_TOKEN_FILE` is set, and `AWS_ROLE_ARN` is not",

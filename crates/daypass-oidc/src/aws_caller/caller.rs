@@ -29,8 +29,8 @@ pub struct SignedCaller {
 /// What a signed request must say.
 #[derive(Debug, Clone, Copy)]
 pub struct ExpectedCaller<'a> {
-    /// It must be signed for exactly this server.
-    pub audience: &'a str,
+    /// It must be signed for exactly one of these: the server's public URL, as a rule.
+    pub audiences: &'a [Box<str>],
     /// It must be signed for exactly the identity that the exchange names, or for none if it names none.
     pub identity: Option<&'a str>,
     /// It must be signed for one of these regions.
@@ -91,7 +91,7 @@ impl SignedCaller {
         if !expected.regions.contains(&self.region) {
             return Err(CallerRefused::RegionNotListed(self.region.to_string()));
         }
-        if self.audience != expected.audience {
+        if !expected.audiences.iter().any(|audience| **audience == *self.audience) {
             return Err(CallerRefused::WrongAudience);
         }
         if self.identity.as_ref().map(IdentityName::as_str) != expected.identity {
@@ -160,13 +160,22 @@ mod tests {
         with("identity", "ci/app").unwrap()
     }
 
-    fn expected(regions: &[Region]) -> ExpectedCaller<'_> {
-        let now = "2026-11-26T12:00:00Z".parse().unwrap();
-        ExpectedCaller { audience: SERVER, identity: Some("ci/app"), regions, now }
+    struct Here {
+        audiences: [Box<str>; 1],
+        regions: [Region; 2],
     }
 
-    fn regions() -> [Region; 2] {
-        ["us-east-1", "eu-central-1"].map(|region| region.parse().unwrap())
+    impl Here {
+        fn expected(&self) -> ExpectedCaller<'_> {
+            let now = "2026-11-26T12:00:00Z".parse().unwrap();
+            let (audiences, regions) = (&self.audiences[..], &self.regions[..]);
+            ExpectedCaller { audiences, identity: Some("ci/app"), regions, now }
+        }
+    }
+
+    fn here() -> Here {
+        let regions = ["us-east-1", "eu-central-1"].map(|region| region.parse().unwrap());
+        Here { audiences: [SERVER.into()], regions }
     }
 
     #[test]
@@ -234,8 +243,8 @@ mod tests {
 
     #[test]
     fn it_is_for_this_server_this_identity_and_a_listed_region() {
-        let regions = regions();
-        good().check(&expected(&regions)).unwrap();
+        let here = here();
+        good().check(&here.expected()).unwrap();
         for (member, value, code) in [
             ("region", "eu-central-2", "region_not_listed"),
             ("region", "cn-north-1", "region_not_listed"),
@@ -246,19 +255,22 @@ mod tests {
             ("identity", "ci/app2", "wrong_identity"),
             ("identity", "", "wrong_identity"),
         ] {
-            let refused = with(member, value).unwrap().check(&expected(&regions)).unwrap_err();
+            let refused = with(member, value).unwrap().check(&here.expected()).unwrap_err();
             assert_eq!(refused.code(), code, "{member} = {value}");
         }
         // An exchange that names no identity is not served by a signature for one, and is by a signature for none.
-        let none = ExpectedCaller { identity: None, ..expected(&regions) };
+        let none = ExpectedCaller { identity: None, ..here.expected() };
         assert_eq!(good().check(&none).unwrap_err().code(), "wrong_identity");
         with("identity", "").unwrap().check(&none).unwrap();
-        assert_eq!(good().check(&expected(&[])).unwrap_err().code(), "region_not_listed");
+        assert_eq!(
+            good().check(&ExpectedCaller { regions: &[], ..here.expected() }).unwrap_err().code(),
+            "region_not_listed"
+        );
     }
 
     #[test]
     fn it_is_fresh_to_the_second() {
-        let regions = regions();
+        let here = here();
         for (amz_date, outcome) in [
             ("20261126T114500Z", None),
             ("20261126T114459Z", Some("expired")),
@@ -266,7 +278,7 @@ mod tests {
             ("20261126T120500Z", None),
             ("20261126T120501Z", Some("issued_in_future")),
         ] {
-            let checked = with("amz_date", amz_date).unwrap().check(&expected(&regions));
+            let checked = with("amz_date", amz_date).unwrap().check(&here.expected());
             assert_eq!(checked.err().map(|refused| refused.code()), outcome, "{amz_date}");
         }
     }

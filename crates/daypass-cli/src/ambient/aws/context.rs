@@ -93,7 +93,8 @@ impl Network {
 
 /// Where AWS's Security Token Service is, if a variable of AWS's own tools says so.
 pub(super) fn sts_endpoint(surroundings: &Surroundings) -> Option<Url> {
-    let named = ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].into_iter().find_map(|name| surroundings.variable(name))?;
+    let named =
+        ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"].into_iter().find_map(|name| surroundings.variable(name))?;
     Url::parse(named).ok()
 }
 

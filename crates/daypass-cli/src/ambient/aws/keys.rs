@@ -58,7 +58,8 @@ impl Signer {
     /// Signs a request for AWS's Security Token Service, with all its headers.
     pub(super) async fn sign<T>(&self, request: Request<T>) -> Result<Request<T>, Failure> {
         let (mut head, body) = request.into_parts();
-        let signer = RequestSigner::new(daypass_oidc::aws_caller::SERVICE, self.region.as_str()).with_standard_session_token();
+        let signer =
+            RequestSigner::new(daypass_oidc::aws_caller::SERVICE, self.region.as_str()).with_standard_session_token();
         let signed = signer.sign_request(&self.context, &mut head, Some(&self.keys), None).await;
         signed.map_err(|error| failure("the keys cannot sign", &error))?;
         Ok(Request::from_parts(head, body))

@@ -61,8 +61,8 @@ fn half_a_role_of_a_pod_is_a_mistake() {
 fn what_is_signed_is_what_the_server_expects() {
     let Proof::AwsSigv4(text) = sign(&machine(&[]), "ci/app").unwrap() else { panic!("a signed request") };
     let regions = ["eu-central-1".parse().unwrap()];
-    let (server, now) = (server(), SystemClock.now());
-    let expected = ExpectedCaller { audience: server.as_str(), identity: Some("ci/app"), regions: &regions, now };
+    let (audiences, now) = ([server().as_str().into()], SystemClock.now());
+    let expected = ExpectedCaller { audiences: &audiences, identity: Some("ci/app"), regions: &regions, now };
     SignedCaller::parse(text.expose()).unwrap().check(&expected).unwrap();
     assert!(!text.expose().contains("wJalr"), "the key stays here");
     assert!(text.expose().contains("IQoJb3JpZ2luX2VjE+/="), "the session goes along");
@@ -74,10 +74,9 @@ fn what_is_signed_is_what_the_server_expects() {
 fn it_signs_for_one_identity_in_one_region_with_whole_keys() {
     let failure = sign(&machine(&[]), "").unwrap_err();
     assert!(failure.hint.unwrap().contains("--identity"));
-    for (more, expected) in [
-        (("AWS_REGION", "moon"), "which region"),
-        (("AWS_REGION", "eu-central-1.evil.example"), "which region"),
-    ] {
+    for (more, expected) in
+        [(("AWS_REGION", "moon"), "which region"), (("AWS_REGION", "eu-central-1.evil.example"), "which region")]
+    {
         let failure = sign(&machine(&[more]), "ci/app").unwrap_err();
         assert!(failure.message.contains(expected), "{failure}");
         assert_eq!(failure.status, Status::SignInNeeded);
@@ -123,7 +122,8 @@ fn no_agent_is_asked_in_clear_text_beyond_the_machine() {
 #[test]
 fn a_source_that_gives_nothing_is_not_skipped() {
     // A container whose agent is not there does not become the machine under it.
-    let base = [("AWS_REGION", "eu-central-1"), ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/credentials")];
+    let base =
+        [("AWS_REGION", "eu-central-1"), ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/credentials")];
     let failure = sign(&FakeMachine::with(&base), "ci/app").unwrap_err();
     assert!(failure.message.contains("the role of this container"), "{failure}");
     assert_eq!(failure.status, Status::Unreachable);

@@ -5,7 +5,10 @@
 use bytes::Bytes;
 use daypass_core::{digest::Sha256, public_url::PublicUrl, secret::Secret};
 use daypass_oidc::shown::shown;
-use http::{Request, Response, StatusCode, header::{ACCEPT, CONTENT_TYPE}};
+use http::{
+    Request, Response, StatusCode,
+    header::{ACCEPT, CONTENT_TYPE},
+};
 use serde_json::Value;
 use url::form_urlencoded::Serializer;
 
@@ -70,7 +73,8 @@ fn token(body: &[u8]) -> Option<Secret> {
 fn refused(answer: &Response<Bytes>) -> Failure {
     let (code, message) = error(answer.body());
     let status = if answer.status().is_client_error() { Status::SignInNeeded } else { Status::Unreachable };
-    let said = [code.as_str(), message.as_str()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
+    let said =
+        [code.as_str(), message.as_str()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
     let said = if said.is_empty() { format!("status {}", answer.status().as_u16()) } else { shown(&said) };
     let failure = Failure::new(status, format!("AWS gives no identity token: {said}"));
     let otherwise = "or choose `--ambient aws-sigv4`, which needs nothing of the account, if the server knows it";
@@ -137,7 +141,8 @@ mod tests {
             assert!(hint.contains("enable-outbound-web-identity-federation") && hint.contains("aws-sigv4"), "{hint}");
             assert_eq!(failure.status, Status::SignInNeeded);
         }
-        let denied = refused_with(StatusCode::FORBIDDEN, r#"{"Error":{"Code":"AccessDenied","Message":"\u001b[31mno"}}"#);
+        let denied =
+            refused_with(StatusCode::FORBIDDEN, r#"{"Error":{"Code":"AccessDenied","Message":"\u001b[31mno"}}"#);
         assert!(denied.hint.unwrap().contains("sts:GetWebIdentityToken"));
         assert!(!denied.message.contains('\u{1b}'), "{}", denied.message);
         let trouble = refused_with(StatusCode::SERVICE_UNAVAILABLE, "");

@@ -33,8 +33,8 @@ fn token(security_token: Option<&str>) -> String {
 fn caller(security_token: Option<&str>) -> CheckedCaller {
     let regions = ["eu-central-1".parse().unwrap()];
     let now: Timestamp = "2026-11-26T12:00:00Z".parse().unwrap();
-    let expected =
-        ExpectedCaller { audience: "https://packages.example.com", identity: Some("ci/app"), regions: &regions, now };
+    let audiences = ["https://packages.example.com".into()];
+    let expected = ExpectedCaller { audiences: &audiences, identity: Some("ci/app"), regions: &regions, now };
     SignedCaller::parse(&token(security_token)).unwrap().check(&expected).unwrap()
 }
 
