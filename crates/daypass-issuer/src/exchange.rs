@@ -23,12 +23,17 @@ use crate::{
     trust::{InForce, Trusted},
 };
 
+mod aws;
+
 /// RFC 8693 §3: the one kind of token that is issued.
 pub(crate) const ACCESS_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
 
-/// RFC 8693 §3: the kinds of outside token that are understood. For both, the token is a signed JWT.
-const SUBJECT_TOKEN_TYPES: [&str; 2] =
-    ["urn:ietf:params:oauth:token-type:jwt", "urn:ietf:params:oauth:token-type:id_token"];
+/// RFC 8693 §3: the kinds of outside token that are understood. The first two are signed JWTs.
+const SUBJECT_TOKEN_TYPES: [(&str, OutsideKind); 3] = [
+    ("urn:ietf:params:oauth:token-type:jwt", OutsideKind::Jwt),
+    ("urn:ietf:params:oauth:token-type:id_token", OutsideKind::Jwt),
+    (daypass_oidc::aws_caller::TOKEN_TYPE, OutsideKind::AwsCaller),
+];
 
 /// The client of an exchange that does not name one: the command line is the public client of this server.
 const DEFAULT_CLIENT: &str = "daypass-cli";
@@ -40,9 +45,19 @@ pub(crate) struct Issued {
     pub(crate) identity: String,
 }
 
+/// What an outside token is, as the request says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OutsideKind {
+    /// A JWT: a key of its issuer verifies it.
+    Jwt,
+    /// A signed request to AWS: AWS says who signed it.
+    AwsCaller,
+}
+
 /// What the request asks for, before anything of it is believed.
 struct Wanted<'a> {
     outside_token: &'a str,
+    kind: OutsideKind,
     token_sha256: Sha256,
     identity: Option<&'a str>,
     /// How many seconds the access token is to live.
@@ -63,7 +78,10 @@ pub(crate) async fn exchange(parts: &Parts, caller: &Caller, form: &Form) -> Res
     let wanted = parse(parts, form)?;
     let trust = parts.trust.in_force();
     let now = parts.clock.now();
-    let (trusted, proven) = prove(parts, &trust, &wanted, now).await?;
+    let (trusted, proven) = match wanted.kind {
+        OutsideKind::Jwt => prove(parts, &trust, &wanted, now).await?,
+        OutsideKind::AwsCaller => aws::prove(parts, &trust, &wanted, now).await?,
+    };
     let actor =
         Actor { iss: trusted.issuer.url.to_string(), sub: proven.claims.subject().unwrap_or_default().to_owned() };
     let ask = Ask {
@@ -91,10 +109,11 @@ fn parse<'a>(parts: &Parts, form: &'a Form) -> Result<Wanted<'a>, Refusal> {
     let refuse = |answer: OAuthError, code| Refusal { token_sha256: Some(token_sha256), ..Refusal::new(answer, code) };
 
     let subject_token_type = form.require("subject_token_type").map_err(malformed)?;
-    if !SUBJECT_TOKEN_TYPES.contains(&subject_token_type) {
-        let description = format!("use the subject_token_type `{}`", SUBJECT_TOKEN_TYPES.join("` or `"));
+    let Some((_, kind)) = SUBJECT_TOKEN_TYPES.into_iter().find(|(name, _)| *name == subject_token_type) else {
+        let description =
+            format!("use the subject_token_type `{}`", SUBJECT_TOKEN_TYPES.map(|(name, _)| name).join("` or `"));
         return Err(refuse(OAuthError::invalid_request(description), "malformed_request"));
-    }
+    };
     if form.find("requested_token_type").is_some_and(|kind| kind != ACCESS_TOKEN_TYPE) {
         let description = format!("only `{ACCESS_TOKEN_TYPE}` can be requested");
         return Err(refuse(OAuthError::invalid_request(description), "malformed_request"));
@@ -122,7 +141,7 @@ fn parse<'a>(parts: &Parts, form: &'a Form) -> Result<Wanted<'a>, Refusal> {
         return Err(refuse(OAuthError::invalid_request(description), "malformed_request"));
     };
     let life = life.map(i64::from);
-    Ok(Wanted { outside_token, token_sha256, identity: form.find("identity"), life, client_id })
+    Ok(Wanted { outside_token, kind, token_sha256, identity: form.find("identity"), life, client_id })
 }
 
 /// Finds the one issuer whose key may verify the token, and verifies it.

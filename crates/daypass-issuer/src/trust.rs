@@ -15,7 +15,13 @@ use daypass_core::{
     provider::Provider,
     secret::Secret,
 };
-use daypass_oidc::{issuer_keys::IssuerKeys, jwks::KeySet, provider::ProviderClient, verify::Unverified};
+use daypass_oidc::{
+    aws_caller::{Region, Sts, StsOptions},
+    issuer_keys::IssuerKeys,
+    jwks::KeySet,
+    provider::ProviderClient,
+    verify::Unverified,
+};
 
 use crate::error::IssuerError;
 
@@ -62,6 +68,13 @@ pub(crate) struct Trusted {
     pub(crate) issuer: TrustedIssuer,
     ca: Option<Box<str>>,
     pub(crate) keys: Arc<IssuerKeys>,
+    aws: Option<Arc<Aws>>,
+}
+
+/// AWS, which is asked itself where others have keys.
+pub(crate) struct Aws {
+    pub(crate) sts: Sts,
+    pub(crate) regions: Vec<Region>,
 }
 
 impl Trust {
@@ -100,7 +113,8 @@ impl Trust {
                 }
                 (_, KeySource::Discovery | KeySource::JwksUri(_)) => self.discover(issuer, ca.as_deref())?,
             };
-            let trusted = Trusted { issuer: issuer.clone(), ca, keys };
+            let aws = self.aws(issuer)?.map(Arc::new);
+            let trusted = Trusted { issuer: issuer.clone(), ca, keys, aws };
             for spelling in issuer.spellings() {
                 by_url.insert(spelling.into(), trusted.clone());
             }
@@ -124,6 +138,16 @@ impl Trust {
         ProviderClient::new(provider, secret, self.clock.clone(), self.allow_loopback_issuers)
             .map(Arc::new)
             .map_err(|error| IssuerError::Issuer { issuer: provider.name.to_string(), reason: error.to_string() })
+    }
+
+    fn aws(&self, issuer: &TrustedIssuer) -> Result<Option<Aws>, IssuerError> {
+        let KeySource::AwsSts { regions, endpoint } = &issuer.keys else { return Ok(None) };
+        let wrong = |reason: String| IssuerError::Issuer { issuer: issuer.name.to_string(), reason };
+        let region = |name: &str| name.parse().map_err(|error| wrong(format!("`{name}`: {error}")));
+        let regions = regions.iter().map(|name| region(name)).collect::<Result<_, _>>()?;
+        let endpoint = endpoint.as_deref().map(url::Url::parse).transpose();
+        let endpoint = endpoint.map_err(|error| wrong(format!("`sts_endpoint`: {error}")))?;
+        Ok(Some(Aws { sts: Sts::new(StsOptions { endpoint }), regions }))
     }
 
     fn discover(&self, issuer: &TrustedIssuer, ca: Option<&str>) -> Result<Arc<IssuerKeys>, IssuerError> {
@@ -150,6 +174,12 @@ impl InForce {
             trusted.issuer.limits.trust_domain.is_some().then_some(trusted)
         };
         self.by_url.get(&*unverified.iss).or_else(of_domain)
+    }
+
+    /// The issuer whose tokens are signed requests to AWS, and how AWS is asked.
+    pub(crate) fn aws(&self) -> Option<(&Trusted, &Aws)> {
+        let trusted = self.by_url.get(daypass_oidc::aws_caller::ISSUER)?;
+        Some((trusted, trusted.aws.as_deref()?))
     }
 
     /// How to talk to a provider.

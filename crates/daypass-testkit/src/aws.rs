@@ -137,6 +137,7 @@ fn router(state: Arc<State>) -> Router {
         .route("/latest/meta-data/iam/security-credentials/", get(role))
         .route("/latest/meta-data/iam/security-credentials/{role}", get(role_keys))
         .route("/latest/meta-data/placement/region", get(region))
+        .route("/latest/meta-data/placement/availability-zone/", get(zone))
         .with_state(state)
 }
 
@@ -211,4 +212,9 @@ async fn role_keys(Shared(state): Shared<Arc<State>>, Path(role): Path<String>, 
 async fn region(Shared(state): Shared<Arc<State>>, headers: HeaderMap) -> Response {
     let region = state.region.clone();
     state.metadata(&headers, "region", region)
+}
+
+async fn zone(Shared(state): Shared<Arc<State>>, headers: HeaderMap) -> Response {
+    let zone = format!("{}a", state.region);
+    state.metadata(&headers, "zone", zone)
 }

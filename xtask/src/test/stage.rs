@@ -24,6 +24,9 @@ use crate::{
 const PIPS: [(&str, &str); 4] =
     [("23.2.1", "pip==23.2.1"), ("24.0", "pip==24.0"), ("25.3", "pip==25.3"), ("newest", "pip")];
 
+/// AWS, faked by moto, which verifies signatures with botocore; `tests/aws` says what for.
+const AWS: [&str; 4] = ["moto==5.2.1", "boto3==1.44.8", "flask==3.1.3", "flask-cors==6.0.5"];
+
 /// Prepares all of it; the path of the JSON file.
 pub(super) fn prepare(workspace: &Workspace) -> Result<PathBuf> {
     let python = Python::find()?;
@@ -51,6 +54,7 @@ pub(super) fn prepare(workspace: &Workspace) -> Result<PathBuf> {
         "poetry": people::poetry(workspace, &wheel)?,
         "twine": people::twine(workspace, &wheel)?,
         "authlib": people::authlib(workspace)?,
+        "aws": { "python": tools::environment(workspace, "aws", &AWS)?.join("python"), "scripts": workspace.root.join("tests/aws") },
         "screenshots": workspace.target.join("screenshots"),
     });
     fs::write(&told, serde_json::to_vec_pretty(&content)?)?;

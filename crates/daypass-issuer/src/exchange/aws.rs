@@ -30,7 +30,8 @@ pub(super) async fn prove<'t>(
     let own = [parts.public_url.as_str().into()];
     let audiences = if trusted.issuer.audiences.is_empty() { &own[..] } else { &trusted.issuer.audiences };
     let expected = ExpectedCaller { audiences, identity: wanted.identity, regions: &aws.regions, now };
-    let checked = SignedCaller::parse(wanted.outside_token).and_then(|caller| caller.check(&expected)).map_err(refuse)?;
+    let checked =
+        SignedCaller::parse(wanted.outside_token).and_then(|caller| caller.check(&expected)).map_err(refuse)?;
     let proven = aws.sts.ask(&checked).await.map_err(refuse)?;
     Ok((trusted, proven))
 }
@@ -42,5 +43,9 @@ fn refuse(wanted: &Wanted<'_>, issuer: &daypass_core::names::IssuerName, refused
     tracing::warn!(%issuer, error = %refused, "AWS cannot be asked who signed a request");
     let mut answer = OAuthError::unavailable();
     "AWS cannot be asked now who signed the request; try again in a few seconds".clone_into(&mut answer.description);
-    Refusal { reason: refused.to_string(), token_sha256: Some(wanted.token_sha256), ..Refusal::new(answer, refused.code()) }
+    Refusal {
+        reason: refused.to_string(),
+        token_sha256: Some(wanted.token_sha256),
+        ..Refusal::new(answer, refused.code())
+    }
 }

@@ -12,6 +12,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod aws;
 mod contract;
 mod crash;
 mod environment;

@@ -75,6 +75,16 @@ impl Stage {
         self.path("authlib")
     }
 
+    /// A script of `tests/aws`, ready for its arguments, with what it needs.
+    pub(crate) fn aws(&self, script: &str) -> Command {
+        let told = |key: &str| PathBuf::from(self.0["aws"][key].as_str().expect("run `cargo xtask test`"));
+        let mut command = Command::new(told("python"));
+        // None of this machine's own settings of AWS, and no folder of byte code in the source.
+        command.env_clear().env("PYTHONDONTWRITEBYTECODE", "1").env("PATH", "/usr/bin:/bin");
+        command.arg(told("scripts").join(script));
+        command
+    }
+
     /// Where pictures of pages go.
     pub(crate) fn screenshots(&self) -> PathBuf {
         self.path("screenshots")

@@ -184,6 +184,10 @@ impl WrittenIssuer {
         if self.keys.is_some() {
             return Err(refuse("has no `keys`: AWS STS is asked instead".to_owned()));
         }
+        // It is found by what it is, not by an `iss` of its own.
+        if self.url.is_some() {
+            return Err(refuse("has no `url`: its `regions` say who is asked".to_owned()));
+        }
         if self.regions.is_empty() || !self.regions.iter().all(|name| region(name)) {
             return Err(refuse(
                 "needs `regions`, such as `[\"eu-central-1\"]`: the STS endpoints that may be asked".to_owned(),

@@ -1,0 +1,1 @@
+//! The command, where it runs at AWS.
