@@ -11,6 +11,7 @@
 //! | `github`, `buildkite`, `circleci`, `azure_devops` | the CI's service, or its program |
 //! | `file`, `kubernetes` | nobody: a file, read anew each time |
 //! | `fly`, `spiffe`, `google`, `azure` | the machine: a socket, or metadata |
+//! | `aws` | AWS, or nobody: the machine signs a request that the server sends |
 //! | `machine`, `wire`, `program` | how all of them look and ask |
 //!
 //! What is *not* here: when it is asked (`credential.rs`), and a token that somebody named (`identity_token.rs`).
@@ -26,6 +27,7 @@ use crate::{
     server::Server,
 };
 
+mod aws;
 mod azure;
 mod azure_devops;
 mod buildkite;
@@ -44,7 +46,7 @@ mod wire;
 use machine::Machine;
 
 /// Everybody who may vouch for a job or a machine, in the order in which they are looked for.
-static PROVIDERS: [Provider; 21] = [
+static PROVIDERS: [Provider; 24] = [
     github::PROVIDER,
     given::GITLAB,
     buildkite::PROVIDER,
@@ -64,6 +66,9 @@ static PROVIDERS: [Provider; 21] = [
     spiffe::PROVIDER,
     kubernetes::PROVIDER,
     file::AKS,
+    aws::EITHER,
+    aws::OIDC,
+    aws::SIGV4,
     google::PROVIDER,
     azure::PROVIDER,
 ];
@@ -150,7 +155,6 @@ pub(crate) struct Asked<'a> {
     /// Who is to accept it: its audience.
     pub(crate) server: &'a PublicUrl,
     /// The identity to assume; empty where the server chooses.
-    #[expect(dead_code, reason = "for proofs that name it under their signature, as those of AWS do")]
     pub(crate) identity: &'a str,
 }
 
@@ -159,6 +163,24 @@ pub(crate) struct Asked<'a> {
 pub(crate) enum Proof {
     /// A JWT.
     Jwt(Secret),
+    /// A signed request to AWS, made for one server and one identity.
+    AwsSigv4(Secret),
+}
+
+impl Proof {
+    /// What is sent as the outside token.
+    pub(crate) fn outside_token(&self) -> &Secret {
+        let (Self::Jwt(outside_token) | Self::AwsSigv4(outside_token)) = self;
+        outside_token
+    }
+
+    /// Its type (RFC 8693 §3).
+    pub(crate) fn token_type(&self) -> &'static str {
+        match self {
+            Self::Jwt(_) => daypass_oidc::exchange::JWT,
+            Self::AwsSigv4(_) => daypass_oidc::aws_caller::TOKEN_TYPE,
+        }
+    }
 }
 
 /// A provider that was chosen or found. As text, it is the provider's name.
@@ -225,6 +247,8 @@ impl Ambient {
         let proof = (self.0.get)(machine, asked)?;
         match &proof {
             Proof::Jwt(outside_token) => self.check_addressee(outside_token, &server.url, pairing)?,
+            // The server is inside what was signed.
+            Proof::AwsSigv4(_) => {}
         }
         Ok(proof)
     }

@@ -260,8 +260,7 @@ pub(crate) fn renew(
     let seat = cache.seat(key)?;
     let proof = source.proof_for(environment, wanted.server).inspect_err(|failure| lock.share(failure, clock))?;
     let asked_at = clock.now();
-    let Proof::Jwt(outside_token) = &proof;
-    let issued = issuer_client::exchange(wanted, outside_token, clock);
+    let issued = issuer_client::exchange(wanted, &proof, clock);
     let issued = issued.map_err(|failure| {
         lock.share(&failure, clock);
         source.advise(failure, &proof, clock)

@@ -18,6 +18,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::{
+    ambient::Proof,
     credential::Wanted,
     failure::{Failure, Status},
 };
@@ -43,13 +44,14 @@ pub(crate) struct Issued {
 }
 
 /// Exchanges an outside token (RFC 8693).
-pub(crate) fn exchange(wanted: Wanted<'_>, outside_token: &Secret, clock: &dyn Clock) -> Result<Issued, Failure> {
+pub(crate) fn exchange(wanted: Wanted<'_>, proof: &Proof, clock: &dyn Clock) -> Result<Issued, Failure> {
     let server = &wanted.server.url;
     let identity = wanted.server.identity.as_ref().map(IdentityName::as_str);
     let issued = run(async {
         let http = client(PATIENCE);
         let endpoints = exchange::discover(&http, server).await?;
-        exchange::exchange(&http, clock, &endpoints, outside_token, identity).await
+        let outside = (proof.outside_token(), proof.token_type());
+        exchange::exchange_of_type(&http, clock, &endpoints, outside, identity).await
     })?;
     let issued = issued.map_err(|error| failure(server, &error))?;
     Ok(Issued {

@@ -2,6 +2,7 @@
 //!
 //! | name | how | what the server needs |
 //! |---|---|---|
+//! | `aws` | `aws-oidc`; `aws-sigv4` where the account does not give that and an identity is named | either |
 //! | `aws-oidc` | AWS signs a JWT (`sts:GetWebIdentityToken`); the account must have turned that on, once | an issuer like any other |
 //! | `aws-sigv4` | this machine signs `sts:GetCallerIdentity`, and the server asks AWS who it was | to reach AWS |
 //!
@@ -34,8 +35,12 @@ mod web_identity;
 
 use keys::Signer;
 use surroundings::Surroundings;
+use web_identity::No;
 
 const TITLE: &str = "AWS";
+
+/// Whichever the account gives, the better first.
+pub(super) const EITHER: Provider = Provider { name: "aws", get: get_either, ..OIDC };
 
 /// AWS signs a JWT.
 pub(super) const OIDC: Provider = Provider {
@@ -49,15 +54,7 @@ pub(super) const OIDC: Provider = Provider {
 };
 
 /// This machine signs, and the server asks AWS.
-pub(super) const SIGV4: Provider = Provider {
-    name: "aws-sigv4",
-    title: TITLE,
-    kind: Kind::Metadata,
-    audience: Audience::Asked,
-    supply: Supply::Fresh,
-    look,
-    get: get_signed_caller,
-};
+pub(super) const SIGV4: Provider = Provider { name: "aws-sigv4", get: get_signed_caller, ..OIDC };
 
 /// Whether this is a machine of AWS's. Keys alone do not make it one: people have them on their laptops.
 fn look(machine: &dyn Machine, _: Option<&PublicUrl>) -> Seen {
@@ -89,16 +86,29 @@ fn look(machine: &dyn Machine, _: Option<&PublicUrl>) -> Seen {
         return Seen::here("the firmware says that this is a machine of Amazon EC2");
     }
     let hint = set("AWS_ACCESS_KEY_ID").then(|| {
-        "`AWS_ACCESS_KEY_ID` is set; `daypass login SERVER --ambient aws-oidc` says that it is this machine's identity".to_owned()
+        "`AWS_ACCESS_KEY_ID` is set; `daypass login SERVER --ambient aws` says that it is this machine's identity"
+            .to_owned()
     });
     Seen::NotHere("no variable and no firmware says that this is a machine of AWS's".to_owned(), hint)
+}
+
+fn get_either(machine: &dyn Machine, asked: Asked<'_>) -> Result<Proof, Failure> {
+    let surroundings = Surroundings::of(machine);
+    run(async {
+        let signer = Signer::find(&surroundings).await?;
+        match web_identity::get(&signer, asked.server).await {
+            Ok(token) => Ok(Proof::Jwt(token)),
+            Err(No { of_account: true, .. }) if !asked.identity.is_empty() => signed(&signer, asked).await,
+            Err(no) => Err(no.failure),
+        }
+    })?
 }
 
 fn get_web_identity(machine: &dyn Machine, asked: Asked<'_>) -> Result<Proof, Failure> {
     let surroundings = Surroundings::of(machine);
     run(async {
         let signer = Signer::find(&surroundings).await?;
-        web_identity::get(&signer, asked.server).await.map(Proof::Jwt)
+        web_identity::get(&signer, asked.server).await.map(Proof::Jwt).map_err(|no| no.failure)
     })?
 }
 
@@ -110,8 +120,12 @@ fn get_signed_caller(machine: &dyn Machine, asked: Asked<'_>) -> Result<Proof, F
     let surroundings = Surroundings::of(machine);
     run(async {
         let signer = Signer::find(&surroundings).await?;
-        signed_caller::sign(&signer, asked.server, asked.identity).await.map(Proof::AwsSigv4)
+        signed(&signer, asked).await
     })?
+}
+
+async fn signed(signer: &Signer, asked: Asked<'_>) -> Result<Proof, Failure> {
+    signed_caller::sign(signer, asked.server, asked.identity).await.map(Proof::AwsSigv4)
 }
 
 #[cfg(test)]

@@ -30,8 +30,8 @@ fn found(machine: &FakeMachine) -> Option<&'static str> {
 
 fn proof(name: &str, machine: &FakeMachine, pairing: Pairing) -> Result<String, Failure> {
     let ambient: Ambient = name.parse().unwrap();
-    let Proof::Jwt(token) = ambient.proof_for(machine, &Server::at(server()), pairing)?;
-    Ok(token.expose().to_owned())
+    let proof = ambient.proof_for(machine, &Server::at(server()), pairing)?;
+    Ok(proof.outside_token().expose().to_owned())
 }
 
 #[test]

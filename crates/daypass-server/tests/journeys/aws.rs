@@ -6,7 +6,7 @@
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
-    process::{Child, Command, Output, Stdio},
+    process::{Child, Stdio},
 };
 
 use daypass_testkit::aws::{Agent, Keys};

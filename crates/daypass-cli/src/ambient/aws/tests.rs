@@ -48,7 +48,7 @@ fn keys_on_a_laptop_and_another_cloud_are_not_it() {
         assert!(!is_here(&FakeMachine::default().firmware_says(name, text)), "{name} = {text}");
     }
     let Seen::NotHere(_, Some(hint)) = look(&machine(&[]), None) else { panic!("keys alone say nothing") };
-    assert!(hint.contains("--ambient aws-oidc"), "{hint}");
+    assert!(hint.contains("--ambient aws`"), "{hint}");
 }
 
 #[test]

@@ -21,18 +21,33 @@ const SECONDS: &str = "300";
 /// What AWS can sign with, the better first.
 const ALGORITHMS: [&str; 2] = ["ES384", "RS256"];
 
+const OTHERWISE: &str = "or name an identity and choose `--ambient aws-sigv4`, which needs nothing of the account, if the \
+                         server takes it";
+
 const NOT_TURNED_ON: &str = "OutboundWebIdentityFederationDisabledException";
 
+/// Why there is no JWT.
+pub(super) struct No {
+    pub(super) failure: Failure,
+    /// Whether it is because nobody in the account has allowed it: the keys themselves are good.
+    pub(super) of_account: bool,
+}
+
+impl From<Failure> for No {
+    fn from(failure: Failure) -> Self {
+        Self { failure, of_account: false }
+    }
+}
+
 /// Gets a JWT for `server`.
-pub(super) async fn get(signer: &Signer, server: &PublicUrl) -> Result<Secret, Failure> {
+pub(super) async fn get(signer: &Signer, server: &PublicUrl) -> Result<Secret, No> {
     let [better, other] = ALGORITHMS;
     let answer = ask(signer, server, better).await?;
     // Whoever does not know the algorithm says that the request is wrong.
     let answer = if answer.status() == StatusCode::BAD_REQUEST { ask(signer, server, other).await? } else { answer };
     if answer.status().is_success() {
-        return token(answer.body()).ok_or_else(|| {
-            Failure::new(Status::Unreachable, "AWS gives no identity token: its answer has no `WebIdentityToken`")
-        });
+        let nonsense = "AWS gives no identity token: its answer has no `WebIdentityToken`";
+        return token(answer.body()).ok_or_else(|| Failure::new(Status::Unreachable, nonsense).into());
     }
     Err(refused(&answer))
 }
@@ -70,23 +85,19 @@ fn token(body: &[u8]) -> Option<Secret> {
 }
 
 /// What AWS says of a request that it does not fulfil.
-fn refused(answer: &Response<Bytes>) -> Failure {
+fn refused(answer: &Response<Bytes>) -> No {
     let (code, message) = error(answer.body());
     let status = if answer.status().is_client_error() { Status::SignInNeeded } else { Status::Unreachable };
     let said =
         [code.as_str(), message.as_str()].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ");
     let said = if said.is_empty() { format!("status {}", answer.status().as_u16()) } else { shown(&said) };
     let failure = Failure::new(status, format!("AWS gives no identity token: {said}"));
-    let otherwise = "or choose `--ambient aws-sigv4`, which needs nothing of the account, if the server knows it";
-    match code.as_str() {
-        NOT_TURNED_ON => failure.hint(format!(
-            "turn it on, once for the account: `aws iam enable-outbound-web-identity-federation`; {otherwise}"
-        )),
-        "AccessDenied" | "AccessDeniedException" => {
-            failure.hint(format!("allow the role the action `sts:GetWebIdentityToken`; {otherwise}"))
-        }
-        _ => failure,
-    }
+    let hint = match code.as_str() {
+        NOT_TURNED_ON => "turn it on, once for the account: `aws iam enable-outbound-web-identity-federation`",
+        "AccessDenied" | "AccessDeniedException" => "allow the role the action `sts:GetWebIdentityToken`",
+        _ => return failure.into(),
+    };
+    No { failure: failure.hint(format!("{hint}; {OTHERWISE}")), of_account: true }
 }
 
 /// Code and message of an error, in JSON or XML.
@@ -113,7 +124,7 @@ fn element<'a>(text: &'a str, name: &str) -> Option<&'a str> {
 mod tests {
     use super::*;
 
-    fn refused_with(status: StatusCode, body: &'static str) -> Failure {
+    fn refused_with(status: StatusCode, body: &'static str) -> No {
         let mut answer = Response::new(Bytes::from_static(body.as_bytes()));
         *answer.status_mut() = status;
         refused(&answer)
@@ -136,16 +147,21 @@ mod tests {
         let xml = "<ErrorResponse><Error><Code>OutboundWebIdentityFederationDisabledException</Code><Message>no</Message></Error></ErrorResponse>";
         let json = r#"{"Error":{"Code":"OutboundWebIdentityFederationDisabledException","Message":"no"}}"#;
         for body in [xml, json] {
-            let failure = refused_with(StatusCode::FORBIDDEN, body);
+            let No { failure, of_account } = refused_with(StatusCode::FORBIDDEN, body);
+            assert!(of_account);
             let hint = failure.hint.unwrap();
             assert!(hint.contains("enable-outbound-web-identity-federation") && hint.contains("aws-sigv4"), "{hint}");
             assert_eq!(failure.status, Status::SignInNeeded);
         }
         let denied =
             refused_with(StatusCode::FORBIDDEN, r#"{"Error":{"Code":"AccessDenied","Message":"\u001b[31mno"}}"#);
-        assert!(denied.hint.unwrap().contains("sts:GetWebIdentityToken"));
-        assert!(!denied.message.contains('\u{1b}'), "{}", denied.message);
+        assert!(denied.failure.hint.unwrap().contains("sts:GetWebIdentityToken"));
+        assert!(!denied.failure.message.contains('\u{1b}'), "{}", denied.failure.message);
+        // A key that AWS does not know is no better at signing something else.
+        let unknown =
+            refused_with(StatusCode::FORBIDDEN, r#"{"Error":{"Code":"InvalidClientTokenId","Message":"no"}}"#);
+        assert_eq!((unknown.of_account, unknown.failure.status), (false, Status::SignInNeeded));
         let trouble = refused_with(StatusCode::SERVICE_UNAVAILABLE, "");
-        assert_eq!((trouble.status, trouble.hint), (Status::Unreachable, None));
+        assert_eq!((trouble.of_account, trouble.failure.status), (false, Status::Unreachable));
     }
 }
