@@ -7,6 +7,7 @@
 
 import datetime
 import json
+import secrets
 import sys
 from unittest import mock
 
@@ -18,11 +19,13 @@ from botocore.credentials import Credentials
 asked = json.load(sys.stdin)
 keys, region = asked["keys"], asked["region"]
 suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+nonce = secrets.token_hex(16)
 headers = {
     "accept": "application/json",
     "x-amz-content-sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     "x-daypass-audience": asked["audience"],
     "x-daypass-identity": asked["identity"],
+    "x-daypass-nonce": nonce,
 }
 headers.update(asked.get("headers", {}))
 request = AWSRequest(
@@ -48,6 +51,7 @@ token = {
     "signature": request.headers["Authorization"].split("Signature=")[1],
     "audience": asked["audience"],
     "identity": asked["identity"],
+    "nonce": nonce,
 }
 if keys.get("session_token"):
     token["security_token"] = keys["session_token"]

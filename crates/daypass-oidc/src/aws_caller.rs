@@ -12,7 +12,8 @@
 //!
 //! What binds the request to one use: the headers [`AUDIENCE_HEADER`] and [`IDENTITY_HEADER`] are inside the signature,
 //! so one that was made for another server or identity is refused before anybody is asked; its date is at most
-//! [`LONGEST_AGE`] old; and it is spent as any other proof is.
+//! [`LONGEST_AGE`] old; and it is spent as any other proof is. A date of AWS's has whole
+//! seconds, so a third header, [`NONCE_HEADER`], keeps apart what one machine signs within one.
 //!
 //! | file | idea |
 //! |---|---|
@@ -39,7 +40,10 @@ use daypass_core::SignedDuration;
 pub use caller::{CheckedCaller, ExpectedCaller, SignedCaller};
 pub use refused::CallerRefused;
 pub use region::{InvalidRegion, Region};
-pub use request::{ACCEPT, AUDIENCE_HEADER, EMPTY_SHA256, IDENTITY_HEADER, QUERY, SERVICE, signed_headers};
+pub use request::{
+    ACCEPT, AUDIENCE_HEADER, EMPTY_SHA256, IDENTITY_HEADER, NONCE_HEADER, NoRandomness, QUERY, SERVICE, fresh_nonce,
+    signed_headers,
+};
 pub use sts::{Sts, StsOptions};
 pub use token::CallerToken;
 

@@ -24,6 +24,7 @@ pub struct SignedCaller {
     pub(super) signature: Secret,
     pub(super) audience: String,
     pub(super) identity: Option<IdentityName>,
+    pub(super) nonce: String,
 }
 
 /// What a signed request must say.
@@ -64,9 +65,11 @@ impl SignedCaller {
         if token.security_token.as_ref().is_some_and(|token| !is_security_token(token.expose())) {
             return Err(malformed("`security_token` is not a session token"));
         }
-        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        if token.signature.len() != 64 || !token.signature.expose().bytes().all(digit) {
+        if !is_hexadecimal(token.signature.expose(), 64) {
             return Err(malformed("`signature` is not 64 lower-case hexadecimal digits"));
+        }
+        if !is_hexadecimal(&token.nonce, 32) {
+            return Err(malformed("`nonce` is not 32 lower-case hexadecimal digits"));
         }
         if token.audience.is_empty() || !token.audience.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(malformed("`audience` is not a URL"));
@@ -83,6 +86,7 @@ impl SignedCaller {
             signature: token.signature,
             audience: token.audience,
             identity,
+            nonce: token.nonce,
         })
     }
 
@@ -129,6 +133,10 @@ fn read_date(text: &str) -> Option<Timestamp> {
     Offset::UTC.to_timestamp(date).ok().filter(|_| same)
 }
 
+fn is_hexadecimal(text: &str, digits: usize) -> bool {
+    text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
 fn is_security_token(text: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_' | b'.');
     (1..=MAX_SECURITY_TOKEN_BYTES).contains(&text.len()) && text.bytes().all(good)
@@ -139,7 +147,7 @@ mod tests {
     use super::*;
 
     const SERVER: &str = "https://packages.example.com";
-    const GOOD: [(&str, &str); 7] = [
+    const GOOD: [(&str, &str); 8] = [
         ("region", "eu-central-1"),
         ("access_key_id", "ASIAIOSFODNN7EXAMPLE"),
         ("amz_date", "20261126T120000Z"),
@@ -147,6 +155,7 @@ mod tests {
         ("signature", "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7"),
         ("audience", SERVER),
         ("identity", "ci/app"),
+        ("nonce", "00112233445566778899aabbccddeeff"),
     ];
 
     fn with(member: &str, value: &str) -> Result<SignedCaller, CallerRefused> {
@@ -232,6 +241,16 @@ mod tests {
             (
                 "audience",
                 vec!["", "https://packages.example.com ", "https://packages.example.com\r\nhost: x", "\u{e4}"],
+            ),
+            (
+                "nonce",
+                vec![
+                    "",
+                    "0011",
+                    "00112233445566778899AABBCCDDEEFF",
+                    "00112233445566778899aabbccddeef ",
+                    &GOOD[4].1[..33],
+                ],
             ),
             ("identity", vec![" ", "ci//app", "ci/app ", "ci/app\r\nhost: x", "ci/app, ci/other", "/"]),
         ] {

@@ -10,7 +10,8 @@ use super::{CallerRefused, MAX_CALLER_BYTES};
 ///
 /// ```json
 /// {"region": "eu-central-1", "access_key_id": "ASIA…", "amz_date": "20261126T152544Z", "security_token": "…",
-///  "signature": "<64 hexadecimal digits>", "audience": "https://packages.example.com", "identity": "ci/app"}
+///  "signature": "<64 hexadecimal digits>", "audience": "https://packages.example.com", "identity": "ci/app",
+///  "nonce": "<32 hexadecimal digits>"}
 /// ```
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +32,8 @@ pub struct CallerToken {
     pub audience: String,
     /// The identity it was signed for, or nothing: the header [`super::IDENTITY_HEADER`].
     pub identity: String,
+    /// What makes it differ from others of the same second: the header [`super::NONCE_HEADER`].
+    pub nonce: String,
 }
 
 fn expose_optional<S: Serializer>(secret: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -62,7 +65,7 @@ impl CallerToken {
 mod tests {
     use super::*;
 
-    const GOOD: &str = r#"{"region":"eu-central-1","access_key_id":"ASIAEXAMPLEEXAMPLE","amz_date":"20261126T152544Z","security_token":"t","signature":"00","audience":"https://packages.example.com","identity":"ci/app"}"#;
+    const GOOD: &str = r#"{"region":"eu-central-1","access_key_id":"ASIAEXAMPLEEXAMPLE","amz_date":"20261126T152544Z","security_token":"t","signature":"00","audience":"https://packages.example.com","identity":"ci/app","nonce":"00"}"#;
 
     #[test]
     fn what_is_written_is_read_again() {
@@ -74,7 +77,7 @@ mod tests {
 
     #[test]
     fn every_member_is_there_once_and_no_other_is() {
-        for member in ["region", "access_key_id", "amz_date", "signature", "audience", "identity"] {
+        for member in ["region", "access_key_id", "amz_date", "signature", "audience", "identity", "nonce"] {
             let renamed = GOOD.replace(&format!("\"{member}\""), "\"other\"");
             assert!(CallerToken::read(&renamed).is_err(), "{member} missing");
             let twice = GOOD.replacen('{', &format!("{{\"{member}\":\"x\","), 1);
@@ -94,7 +97,10 @@ mod tests {
     fn it_is_bounded_and_shows_no_secret() {
         let long = GOOD.replace("\"t\"", &format!("\"{}\"", "t".repeat(MAX_CALLER_BYTES)));
         assert!(matches!(CallerToken::read(&long), Err(CallerRefused::TooLarge)));
-        let shown = format!("{:?}", CallerToken::read(&GOOD.replace("\"00\"", "\"hunter2\"")).unwrap());
+        let shown = format!(
+            "{:?}",
+            CallerToken::read(&GOOD.replace("\"signature\":\"00\"", "\"signature\":\"hunter2\"")).unwrap()
+        );
         assert!(!shown.contains("hunter2") && shown.contains("[secret]"), "{shown}");
     }
 }

@@ -204,6 +204,8 @@ fn what_is_signed_or_sent_otherwise_is_refused_and_a_stranger_learns_nothing() {
         ("another signature", sent(json!({ "signature": "0".repeat(64) })), "bad_signature"),
         ("another region than was signed", sent(json!({ "region": "us-east-1" })), "bad_signature"),
         ("another session", sent(json!({ "security_token": "IQoJb3JpZ2luX2VjE" })), "bad_signature"),
+        ("another nonce", sent(json!({ "nonce": "0".repeat(32) })), "bad_signature"),
+        ("no nonce", sent(json!({ "nonce": null })), "token_malformed"),
         ("no session", sent(json!({ "security_token": null })), "bad_signature"),
         ("a region that is not listed", signed(json!({ "region": "eu-west-1" })), "region_not_listed"),
         ("a region of another world", signed(json!({ "region": "cn-north-1" })), "region_not_listed"),

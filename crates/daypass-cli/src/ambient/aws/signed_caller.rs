@@ -2,7 +2,8 @@
 
 use daypass_core::{public_url::PublicUrl, secret::Secret};
 use daypass_oidc::aws_caller::{
-    ACCEPT, AUDIENCE_HEADER, CallerToken, EMPTY_SHA256, IDENTITY_HEADER, QUERY, signed_headers,
+    ACCEPT, AUDIENCE_HEADER, CallerToken, EMPTY_SHA256, IDENTITY_HEADER, NONCE_HEADER, QUERY, fresh_nonce,
+    signed_headers,
 };
 use http::{HeaderMap, Request, header::AUTHORIZATION};
 
@@ -11,11 +12,13 @@ use crate::failure::Failure;
 
 /// Signs who this is, for `server` and `identity`.
 pub(super) async fn sign(signer: &Signer, server: &PublicUrl, identity: &str) -> Result<Secret, Failure> {
+    let nonce = fresh_nonce().map_err(|error| Failure::local(error.to_string()))?;
     let request = Request::post(format!("https://{}/?{QUERY}", signer.region().sts_host()))
         .header("accept", ACCEPT)
         .header("x-amz-content-sha256", EMPTY_SHA256)
         .header(AUDIENCE_HEADER, server.as_str())
         .header(IDENTITY_HEADER, identity)
+        .header(NONCE_HEADER, &nonce)
         .body(())
         .map_err(|error| Failure::local(format!("AWS cannot be asked: {error}")))?;
     let signed = signer.sign(request).await?;
@@ -29,6 +32,7 @@ pub(super) async fn sign(signer: &Signer, server: &PublicUrl, identity: &str) ->
         signature,
         audience: server.to_string(),
         identity: identity.to_owned(),
+        nonce,
     };
     Ok(token.to_text())
 }

@@ -23,6 +23,7 @@ fn token(security_token: Option<&str>) -> String {
         "signature": SIGNATURE,
         "audience": "https://packages.example.com",
         "identity": "ci/app",
+        "nonce": "00112233445566778899aabbccddeeff",
     });
     if let Some(security_token) = security_token {
         token["security_token"] = json!(security_token);
@@ -75,7 +76,7 @@ async fn what_is_sent_is_what_was_signed_and_nothing_else() {
     let authorization = format!(
         "authorization: AWS4-HMAC-SHA256 Credential=ASIAIOSFODNN7EXAMPLE/20261126/eu-central-1/sts/aws4_request, \
          SignedHeaders=accept;host;x-amz-content-sha256;x-amz-date;x-amz-security-token;x-daypass-audience;\
-         x-daypass-identity, Signature={SIGNATURE}"
+         x-daypass-identity;x-daypass-nonce, Signature={SIGNATURE}"
     );
     assert_eq!(
         sent,
@@ -89,6 +90,7 @@ async fn what_is_sent_is_what_was_signed_and_nothing_else() {
             "x-amz-security-token: IQoJb3JpZ2luX2VjE+/=",
             "x-daypass-audience: https://packages.example.com",
             "x-daypass-identity: ci/app",
+            "x-daypass-nonce: 00112233445566778899aabbccddeeff",
         ]
     );
 }
