@@ -1,4 +1,4 @@
-//! Where whatever runs at AWS finds its keys: the agent beside a container, and the metadata of a machine (IMDSv2), on a
+//! Where whatever runs at AWS finds its keys: the agent beside a container, and the metadata of a machine (`IMDSv2`), on a
 //! loopback port.
 //!
 //! ```no_run
@@ -11,7 +11,7 @@
 //! # drop((task, machine));
 //! ```
 //!
-//! What is asked for wrongly is refused, and [`Agent::complaints`] says why: a container without its token, IMDSv1, a
+//! What is asked for wrongly is refused, and [`Agent::complaints`] says why: a container without its token, `IMDSv1`, a
 //! token that was asked for through a proxy. botocore, which asks both in its own way, judges that (`tests/aws/judge.py`).
 //!
 //! What is *not* here: AWS itself, which verifies signatures (`tests/aws/sts.py`).

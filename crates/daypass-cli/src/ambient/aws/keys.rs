@@ -121,7 +121,7 @@ async fn region(context: &Context, surroundings: &Surroundings) -> Result<Region
     found.parse().map_err(|error| no_region(&format!("`{}` is none: {error}", shown(&found))))
 }
 
-/// Asks the machine where it is (IMDSv2: a token first, which a request that was forged from outside cannot get).
+/// Asks the machine where it is (`IMDSv2`: a token first, which a request that was forged from outside cannot get).
 async fn ask_region(context: &Context, surroundings: &Surroundings) -> reqsign_core::Result<String> {
     if surroundings.variable("AWS_EC2_METADATA_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true")) {
         return Err(Error::config_invalid("`AWS_EC2_METADATA_DISABLED` is set"));
