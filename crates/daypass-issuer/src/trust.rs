@@ -113,7 +113,7 @@ impl Trust {
                 }
                 (_, KeySource::Discovery | KeySource::JwksUri(_)) => self.discover(issuer, ca.as_deref())?,
             };
-            let aws = self.aws(issuer)?.map(Arc::new);
+            let aws = Self::aws(issuer)?.map(Arc::new);
             let trusted = Trusted { issuer: issuer.clone(), ca, keys, aws };
             for spelling in issuer.spellings() {
                 by_url.insert(spelling.into(), trusted.clone());
@@ -140,7 +140,7 @@ impl Trust {
             .map_err(|error| IssuerError::Issuer { issuer: provider.name.to_string(), reason: error.to_string() })
     }
 
-    fn aws(&self, issuer: &TrustedIssuer) -> Result<Option<Aws>, IssuerError> {
+    fn aws(issuer: &TrustedIssuer) -> Result<Option<Aws>, IssuerError> {
         let KeySource::AwsSts { regions, endpoint } = &issuer.keys else { return Ok(None) };
         let wrong = |reason: String| IssuerError::Issuer { issuer: issuer.name.to_string(), reason };
         let region = |name: &str| name.parse().map_err(|error| wrong(format!("`{name}`: {error}")));

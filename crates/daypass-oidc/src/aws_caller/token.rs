@@ -36,6 +36,7 @@ pub struct CallerToken {
     pub nonce: String,
 }
 
+#[expect(clippy::ref_option, reason = "serde passes it so")]
 fn expose_optional<S: Serializer>(secret: &Option<Secret>, serializer: S) -> Result<S::Ok, S::Error> {
     match secret {
         Some(secret) => expose_on_purpose(secret, serializer),

@@ -60,8 +60,8 @@ impl Signer {
         let (mut head, body) = request.into_parts();
         let signer =
             RequestSigner::new(daypass_oidc::aws_caller::SERVICE, self.region.as_str()).with_standard_session_token();
-        let signed = signer.sign_request(&self.context, &mut head, Some(&self.keys), None).await;
-        signed.map_err(|error| failure("the keys cannot sign", &error))?;
+        let outcome = signer.sign_request(&self.context, &mut head, Some(&self.keys), None).await;
+        outcome.map_err(|error| failure("the keys cannot sign", &error))?;
         Ok(Request::from_parts(head, body))
     }
 

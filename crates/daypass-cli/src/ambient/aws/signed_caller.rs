@@ -21,8 +21,8 @@ pub(super) async fn sign(signer: &Signer, server: &PublicUrl, identity: &str) ->
         .header(NONCE_HEADER, &nonce)
         .body(())
         .map_err(|error| Failure::local(format!("AWS cannot be asked: {error}")))?;
-    let signed = signer.sign(request).await?;
-    let (amz_date, signature) = parts(signed.headers(), signer.session_token().is_some())
+    let request = signer.sign(request).await?;
+    let (amz_date, signature) = parts(request.headers(), signer.session_token().is_some())
         .ok_or_else(|| Failure::local("the request to AWS was signed otherwise than the server expects it"))?;
     let token = CallerToken {
         region: signer.region().to_string(),

@@ -70,8 +70,7 @@ async fn ask(signer: &Signer, server: &PublicUrl, algorithm: &str) -> Result<Res
         .header("x-amz-content-sha256", Sha256::of(&body).to_string())
         .body(body)
         .map_err(|error| Failure::local(format!("AWS cannot be asked: {error}")))?;
-    let signed = signer.sign(request).await?;
-    signer.send(signed).await
+    signer.send(signer.sign(request).await?).await
 }
 
 /// The token, in JSON as it was asked for, or in the XML that this service speaks otherwise.
