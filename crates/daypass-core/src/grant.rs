@@ -57,11 +57,12 @@ impl ProjectPattern {
         star::matches(self.0.as_bytes(), project.as_str().as_bytes())
     }
 
-    /// Whether every project that `narrow` means is meant here too.
+    /// Whether every project that `narrower` means is meant here, too.
     ///
-    /// A `*` of `narrow` stands for anything, so nothing but a `*` of ours can take it in.
-    pub fn covers(&self, narrow: &Self) -> bool {
-        star::matches(self.0.as_bytes(), narrow.0.as_bytes())
+    /// A `*` of `narrower` stands for what nobody knows, so only a `*` of this pattern may take it in. That is sound,
+    /// and it is all there is: a pattern that is contained by chance, by what names cannot be, is not looked for.
+    pub fn contains(&self, narrower: &Self) -> bool {
+        star::matches(self.0.as_bytes(), narrower.0.as_bytes())
     }
 }
 
@@ -115,9 +116,12 @@ impl GrantedIndex {
         }
     }
 
-    /// Whether every index that `narrow` means is meant here too.
-    pub fn covers(&self, narrow: &Self) -> bool {
-        matches!(self, Self::Every) || self == narrow
+    /// Whether every index that `narrower` means is meant here, too.
+    pub fn contains(&self, narrower: &Self) -> bool {
+        match narrower {
+            Self::Every => *self == Self::Every,
+            Self::One(index) => self.is(index),
+        }
     }
 
     /// As it is written.
@@ -170,10 +174,42 @@ impl Grant {
     pub fn allows_on_index(&self, index: &IndexName, action: Action) -> bool {
         self.index.is(index) && self.actions.contains(&action)
     }
+
+    /// Whether all that `narrower` allows is allowed by this one grant, too.
+    pub fn contains(&self, narrower: &Self) -> bool {
+        let has = |pattern| self.contains_each(&narrower.index, pattern, &narrower.actions);
+        narrower.projects.iter().all(has)
+    }
+
+    fn contains_each(&self, index: &GrantedIndex, pattern: &ProjectPattern, actions: &[Action]) -> bool {
+        self.index.contains(index)
+            && self.projects.iter().any(|wide| wide.contains(pattern))
+            && actions.iter().all(|action| self.actions.contains(action))
+    }
+}
+
+/// What of `wanted` none of the grants in `held` contains: each as a grant of one action on one project. Empty when
+/// whoever holds `held` may give `wanted` away.
+///
+/// Several grants may contain it together, action by action and pattern by pattern; one pattern is not pieced together
+/// from several.
+pub fn not_held(held: &[Grant], wanted: &Grant) -> Vec<Grant> {
+    let each = wanted.projects.iter().flat_map(|pattern| wanted.actions.iter().map(move |action| (pattern, *action)));
+    let missing = each.filter(|(pattern, action)| {
+        !held.iter().any(|grant| grant.contains_each(&wanted.index, pattern, std::slice::from_ref(action)))
+    });
+    let alone = |(pattern, action): (&ProjectPattern, Action)| Grant {
+        index: wanted.index.clone(),
+        projects: vec![pattern.clone()],
+        actions: vec![action],
+    };
+    missing.map(alone).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn matches(pattern: &str, name: &str) -> bool {
@@ -210,28 +246,6 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_covers_what_means_no_more_than_it_does() {
-        let covers =
-            |wide: &str, narrow: &str| wide.parse::<ProjectPattern>().unwrap().covers(&narrow.parse().unwrap());
-        for (wide, narrow) in [
-            ("*", "*"),
-            ("*", "acme-*"),
-            ("acme-*", "acme-*"),
-            ("acme-*", "acme-tools-*"),
-            ("acme-*", "acme-*-x"),
-            ("a*b", "a*c*b"),
-            ("acme", "acme"),
-        ] {
-            assert!(covers(wide, narrow), "{wide} {narrow}");
-        }
-        for (wide, narrow) in
-            [("acme-*", "*"), ("acme-*", "acme*"), ("acme", "acme-*"), ("acme-*", "*-tools"), ("*-x", "*x"), ("a", "*")]
-        {
-            assert!(!covers(wide, narrow), "{wide} {narrow}");
-        }
-    }
-
-    #[test]
     fn bad_patterns_are_refused() {
         for text in ["", "a/b", "a b", "a?", "[a]", &"a".repeat(129)] {
             assert!(text.parse::<ProjectPattern>().is_err(), "{text}");
@@ -254,5 +268,120 @@ mod tests {
         let everywhere = Grant { index: GrantedIndex::Every, ..grant };
         assert!(everywhere.allows(&other, &ours, Action::Pull));
         assert!(!everywhere.allows(&other, &ours, Action::Push));
+    }
+
+    fn contains(wide: &str, narrow: &str) -> bool {
+        wide.parse::<ProjectPattern>().unwrap().contains(&narrow.parse().unwrap())
+    }
+
+    #[test]
+    fn a_pattern_contains_what_it_means_all_of() {
+        for (wide, narrow) in [
+            ("*", "*"),
+            ("*", "acme-*"),
+            ("*", "**"),
+            ("**", "*"),
+            ("acme-*", "acme-hello"),
+            ("acme-*", "Acme_*-x"),
+            ("*a*", "b*a*c"),
+            ("a*b", "a*c*b"),
+            ("x", "X"),
+        ] {
+            assert!(contains(wide, narrow), "{wide} {narrow}");
+        }
+        for (wide, narrow) in [
+            ("acme-*", "*"),
+            ("acme-*", "acme*"),
+            ("acme-*", "acme"),
+            ("acme-hello", "acme-*"),
+            ("a*b", "a*b*"),
+            ("a*b", "*a*b"),
+            ("*-tools", "acme-*"),
+            ("a", "a*"),
+        ] {
+            assert!(!contains(wide, narrow), "{wide} {narrow}");
+        }
+    }
+
+    fn grant(index: &str, projects: &[&str], actions: &[Action]) -> Grant {
+        let index = if index == "*" { GrantedIndex::Every } else { GrantedIndex::One(index.parse().unwrap()) };
+        Grant {
+            index,
+            projects: projects.iter().map(|pattern| pattern.parse().unwrap()).collect(),
+            actions: actions.to_vec(),
+        }
+    }
+
+    #[test]
+    fn a_grant_contains_a_narrower_one_and_never_a_wider() {
+        use Action::{Pull, Push};
+        let held = grant("python", &["acme-*", "requests"], &[Pull]);
+        for narrower in
+            [held.clone(), grant("python", &["acme-a", "acme-b-*"], &[Pull]), grant("python", &["Requests"], &[Pull])]
+        {
+            assert!(held.contains(&narrower), "{narrower:?}");
+            assert!(grant("*", &["*"], &[Push, Pull]).contains(&narrower), "{narrower:?}");
+        }
+        for wider in [
+            grant("*", &["acme-a"], &[Pull]),
+            grant("other", &["acme-a"], &[Pull]),
+            grant("python", &["*"], &[Pull]),
+            grant("python", &["acme-a", "flask"], &[Pull]),
+            grant("python", &["acme-a"], &[Pull, Push]),
+        ] {
+            assert!(!held.contains(&wider), "{wider:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_held_is_named_one_by_one() {
+        use Action::{Pull, Push};
+        let held = [grant("python", &["acme-*"], &[Pull, Push]), grant("*", &["requests"], &[Pull])];
+        assert_eq!(not_held(&held, &grant("python", &["acme-a", "requests"], &[Pull])), [], "together");
+        assert_eq!(
+            not_held(&held, &grant("python", &["acme-a", "requests"], &[Pull, Push])),
+            [grant("python", &["requests"], &[Push])]
+        );
+        assert_eq!(not_held(&held, &grant("*", &["acme-a"], &[Pull])), [grant("*", &["acme-a"], &[Pull])]);
+        assert_eq!(not_held(&[], &grant("python", &["a"], &[Pull])), [grant("python", &["a"], &[Pull])]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_pattern_that_contains_another_matches_all_that_it_matches(
+            wide in "[ab*-]{1,6}",
+            narrow in "[ab*-]{1,6}",
+            fillings in prop::collection::vec("[ab]{0,3}|a-b", 6),
+        ) {
+            let (wide, narrow): (ProjectPattern, ProjectPattern) = (wide.parse().unwrap(), narrow.parse().unwrap());
+            // A name that `narrow` matches: each `*` of it is filled with something.
+            let mut fillings = fillings.into_iter();
+            let filled: String = narrow.as_str().chars().map(|char| match char {
+                '*' => fillings.next().unwrap(),
+                other => other.to_string(),
+            }).collect();
+            if let Ok(name) = filled.parse::<ProjectName>() && narrow.matches(&name) && wide.contains(&narrow) {
+                prop_assert!(wide.matches(&name), "{wide:?} {narrow:?} {name:?}");
+            }
+        }
+
+        #[test]
+        fn a_pattern_that_is_made_narrower_stays_contained(
+            wide in "[ab*]{1,6}",
+            fillings in prop::collection::vec("[ab*]{0,3}", 6),
+        ) {
+            let mut fillings = fillings.into_iter();
+            let narrow: String = wide.chars().map(|char| match char {
+                '*' => fillings.next().unwrap(),
+                other => other.to_string(),
+            }).collect();
+            prop_assume!(!narrow.is_empty());
+            prop_assert!(contains(&wide, &narrow), "{wide} {narrow}");
+        }
+
+        #[test]
+        fn a_name_contains_itself_and_nothing_else(name in "[a-c]{1,4}", other in "[a-c*]{1,4}") {
+            prop_assert_eq!(contains(&name, &other), name == other);
+        }
     }
 }

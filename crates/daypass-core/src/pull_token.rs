@@ -182,7 +182,8 @@ pub fn grants_for(wanted: Option<&[Scope]>, held: &[Grant]) -> Result<Vec<Grant>
         Some(scopes) => {
             for Scope { index, projects } in scopes {
                 let holds = |pattern: &ProjectPattern| {
-                    pulls().any(|held| held.index.covers(index) && held.projects.iter().any(|own| own.covers(pattern)))
+                    pulls()
+                        .any(|held| held.index.contains(index) && held.projects.iter().any(|own| own.contains(pattern)))
                 };
                 if let Some(pattern) = projects.iter().find(|pattern| !holds(pattern)) {
                     let (index, pattern) = (index.as_str().to_owned(), pattern.as_str().to_owned());
