@@ -15,6 +15,11 @@ pub const ACCESS_TOKEN_TYP: &str = "at+jwt";
 /// poetry each bring their own.
 pub const ACCESS_TOKEN_USERNAME: &str = "_token";
 
+/// How many access tokens may stand behind one: a narrower one of a narrower one of …
+///
+/// Each is looked for among the revocations whenever the last of them is used.
+pub const MOST_PARENTS: usize = 4;
+
 /// What an access token says. Times are seconds since the Unix epoch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessTokenClaims {
@@ -26,12 +31,16 @@ pub struct AccessTokenClaims {
     pub aud: String,
     /// When it ends.
     pub exp: i64,
-    /// When it was signed.
+    /// When it was signed. One that is narrower than another says when *that* was signed, so that whatever cuts off
+    /// what was signed until some instant takes it along.
     pub iat: i64,
     /// When it begins.
     pub nbf: i64,
     /// Its unique id, by which it is revoked.
     pub jti: String,
+    /// The ids of the access tokens that it was narrowed from, the nearest first. With any of them, it is revoked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<String>,
     /// The OAuth client that asked (RFC 8693 §4.3).
     pub client_id: String,
     /// Who holds it, and under which rule.
@@ -101,6 +110,11 @@ impl Holder {
 }
 
 impl AccessTokenClaims {
+    /// Its own id and those of the access tokens that it was narrowed from: revoking any of them revokes it.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.jti).chain(&self.parents).map(String::as_str)
+    }
+
     /// Whether the holder may do `action` on `project` of `index`.
     pub fn allows(&self, index: &IndexName, project: &ProjectName, action: Action) -> bool {
         self.grants.iter().any(|grant| grant.allows(index, project, action))

@@ -318,6 +318,7 @@ mod tests {
             iat: 0,
             nbf: 0,
             jti: String::new(),
+            parents: Vec::new(),
             client_id: String::new(),
             holder: Holder::Identity { identity: identity.name.clone(), rule: policy.rule_digest(identity) },
             grants: Vec::new(),

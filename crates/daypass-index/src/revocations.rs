@@ -35,7 +35,7 @@ struct Cut {
 impl Revocations {
     /// Whether the access token with these claims was revoked.
     pub(crate) fn cover(&self, claims: &AccessTokenClaims) -> bool {
-        if self.access_tokens.contains_key(&*claims.jti) {
+        if claims.ids().any(|id| self.access_tokens.contains_key(id)) {
             return true;
         }
         let Some(session) = claims.holder.session() else { return false };
@@ -91,6 +91,7 @@ mod tests {
             iat,
             nbf: iat,
             jti: jti.to_owned(),
+            parents: Vec::new(),
             client_id: "daypass-cli".to_owned(),
             holder: Holder::Person { sid, person: "ada".to_owned(), seats: Vec::new() },
             grants: Vec::new(),
@@ -119,6 +120,17 @@ mod tests {
             all.follow([revoked(what.clone())].iter(), noon());
             assert!(all.cover(&refused) && !all.cover(&passes), "{what:?}");
             assert!(what.covers(&refused) && !what.covers(&passes), "{what:?}: the store reads it otherwise");
+        }
+        // What was narrowed from a revoked one goes with it, however often it was narrowed.
+        let revoked_one = Revoked::AccessToken("b".to_owned());
+        let mut all = Revocations::default();
+        all.follow([revoked(revoked_one.clone())].iter(), noon());
+        let of = |parents: [&str; 2]| AccessTokenClaims {
+            parents: parents.map(ToOwned::to_owned).into(),
+            ..claims("a", here, ada, 0)
+        };
+        for (narrower, covered) in [(of(["b", "c"]), true), (of(["c", "b"]), true), (of(["c", "d"]), false)] {
+            assert_eq!((all.cover(&narrower), revoked_one.covers(&narrower)), (covered, covered));
         }
         // An identity's access token is none of a person's, whatever its `sub`.
         let mut all = Revocations::default();

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use crate::{
     issuer::Parts,
+    narrower,
     token_endpoint::{GRANT_TYPES, SCOPE},
 };
 
@@ -34,6 +35,7 @@ pub(crate) async fn authorization_server(State(parts): State<Arc<Parts>>, header
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "scopes_supported": [SCOPE],
+        "authorization_details_types_supported": [narrower::DETAIL_TYPE],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": true,
         "subject_types_supported": ["public"],

@@ -114,34 +114,48 @@ fn parse<'a>(parts: &Parts, form: &'a Form) -> Result<Wanted<'a>, Refusal> {
             format!("use the subject_token_type `{}`", SUBJECT_TOKEN_TYPES.map(|(name, _)| name).join("` or `"));
         return Err(refuse(OAuthError::invalid_request(description), "malformed_request"));
     };
+    let Frame { client_id, life } = check_frame(parts, form).map_err(|(answer, code)| refuse(answer, code))?;
+    let client_id = client_id.unwrap_or(DEFAULT_CLIENT);
+    Ok(Wanted { outside_token, kind, token_sha256, identity: form.find("identity"), life, client_id })
+}
+
+/// What a request may say whatever it brings.
+pub(crate) struct Frame<'a> {
+    /// Which client asks, if it says so.
+    pub(crate) client_id: Option<&'a str>,
+    /// How many seconds the access token is to live, if it says so.
+    pub(crate) life: Option<i64>,
+}
+
+/// Refuses what no request may ask for.
+pub(crate) fn check_frame<'f>(parts: &Parts, form: &'f Form) -> Result<Frame<'f>, (OAuthError, &'static str)> {
     if form.find("requested_token_type").is_some_and(|kind| kind != ACCESS_TOKEN_TYPE) {
         let description = format!("only `{ACCESS_TOKEN_TYPE}` can be requested");
-        return Err(refuse(OAuthError::invalid_request(description), "malformed_request"));
+        return Err((OAuthError::invalid_request(description), "malformed_request"));
     }
     if form.find("actor_token").is_some() {
         let description = "`actor_token` is not supported; leave it out";
-        return Err(refuse(OAuthError::invalid_request(description), "malformed_request"));
+        return Err((OAuthError::invalid_request(description), "malformed_request"));
     }
     if form.find("scope").is_some() {
         let description = "`scope` is not supported; name an `identity` instead";
-        return Err(refuse(OAuthError::bad_request("invalid_scope", description), "invalid_scope"));
+        return Err((OAuthError::bad_request("invalid_scope", description), "invalid_scope"));
     }
     let target = ["audience", "resource"].into_iter().filter_map(|name| form.find(name));
     if target.into_iter().any(|target| target.trim_end_matches('/') != parts.public_url.as_str()) {
         let description = format!("access tokens of this server are for `{}` only", parts.public_url);
-        return Err(refuse(OAuthError::bad_request("invalid_target", description), "invalid_target"));
+        return Err((OAuthError::bad_request("invalid_target", description), "invalid_target"));
     }
-    let client_id = form.find("client_id").unwrap_or(DEFAULT_CLIENT);
-    if client_id.len() > 128 || !client_id.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(refuse(OAuthError::invalid_request("the client_id is not printable"), "malformed_request"));
+    let client_id = form.find("client_id");
+    if client_id.is_some_and(|id| id.len() > 128 || !id.bytes().all(|byte| byte.is_ascii_graphic())) {
+        return Err((OAuthError::invalid_request("the client_id is not printable"), "malformed_request"));
     }
     let life = form.find("expires_in").map(str::parse::<u32>).transpose();
     let Some(life) = life.ok().filter(|life| *life != Some(0)) else {
         let description = "`expires_in` is a whole number of seconds, from 1";
-        return Err(refuse(OAuthError::invalid_request(description), "malformed_request"));
+        return Err((OAuthError::invalid_request(description), "malformed_request"));
     };
-    let life = life.map(i64::from);
-    Ok(Wanted { outside_token, kind, token_sha256, identity: form.find("identity"), life, client_id })
+    Ok(Frame { client_id, life: life.map(i64::from) })
 }
 
 /// Finds the one issuer whose key may verify the token, and verifies it.
@@ -255,6 +269,7 @@ async fn hand_out(
         iat: issued_at,
         nbf: issued_at,
         jti: Uuid::new_v4().simple().to_string(),
+        parents: Vec::new(),
         client_id: wanted.client_id.to_owned(),
         holder: Holder::Identity { identity: permit.identity, rule: permit.rule },
         grants: permit.grants,

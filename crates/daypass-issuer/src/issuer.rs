@@ -1,6 +1,9 @@
 //! The front door: what an issuer needs, and its router.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicU32},
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use aws_lc_rs::rand;
@@ -105,6 +108,8 @@ pub(crate) struct Parts {
     pub(crate) polls: Cache<Sha256, (i64, i64)>,
     /// Since when the refreshes of a session are counted, in milliseconds since the epoch, and how many there were.
     pub(crate) refreshes: Cache<SessionId, (i64, u32)>,
+    /// How many narrower access tokens were made of one within the minute, by the id of the widest of them.
+    pub(crate) narrowed: Cache<String, Arc<AtomicU32>>,
     pub(crate) trust: Trust,
     pub(crate) refusals: Refusals,
     /// Access tokens that were revoked here lately: revoking one again and again writes nothing more.
@@ -144,6 +149,7 @@ impl Issuer {
         let revoked = Cache::builder().max_capacity(10_000).time_to_live(Duration::from_hours(1)).build();
         let polls = Cache::builder().max_capacity(20_000).time_to_live(Duration::from_mins(10)).build();
         let refreshes = Cache::builder().max_capacity(100_000).time_to_live(Duration::from_mins(2)).build();
+        let narrowed = Cache::builder().max_capacity(100_000).time_to_live(Duration::from_mins(1)).build();
         let refusals = Refusals::new(clock.clone());
         let trust = Trust::new(policy, clock.clone(), options.allow_loopback_issuers)?;
         Ok(Self(Arc::new(Parts {
@@ -158,6 +164,7 @@ impl Issuer {
             bounds: Bounds::new(),
             polls,
             refreshes,
+            narrowed,
             trust,
             refusals,
             revoked,

@@ -30,6 +30,7 @@
 //! | `bearer` | the access token of a request to the administration |
 //! | `bounds` | how much one peer may ask of what is remembered for strangers |
 //! | `exchange` | RFC 8693: prove, decide, record, then hand out |
+//! | `narrower` | RFC 8693 again: an access token of ours for a narrower one |
 //! | `revocation` | `POST /oauth/revoke` (RFC 7009) |
 //! | `discovery` | the well-known documents |
 //! | `audit_api` | `GET /api/v1/audit` |
@@ -60,6 +61,7 @@ mod key_admin;
 mod key_encryption;
 mod key_ring;
 mod key_steps;
+mod narrower;
 pub mod pages;
 mod pull_token_api;
 mod refusal;

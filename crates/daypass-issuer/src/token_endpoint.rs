@@ -17,6 +17,7 @@ use crate::{
     exchange::{self, Issued},
     form::Form,
     issuer::Parts,
+    narrower::{self, Narrowed},
     refusal::Refusal,
     refusals::{Bound, WINDOW_SECONDS},
     session::{code, device_code, pass::Pass, refresh},
@@ -38,6 +39,7 @@ pub(crate) const SCOPE: &str = "offline_access";
 /// What the endpoint hands out.
 enum Granted {
     Exchanged(Issued),
+    Narrowed(Box<Narrowed>),
     Pass(Pass),
 }
 
@@ -47,6 +49,7 @@ pub(crate) async fn post(State(parts): State<Arc<Parts>>, request: Request) -> R
     let refusal = match body::read(request).await {
         Ok((headers, body)) => match grant(&parts, &caller, &headers, &body).await {
             Ok(Granted::Exchanged(issued)) => return answer(&issued),
+            Ok(Granted::Narrowed(narrowed)) => return narrowed.answer(),
             Ok(Granted::Pass(pass)) => return answer_pass(&pass),
             Err(refusal) => refusal,
         },
@@ -59,6 +62,9 @@ async fn grant(parts: &Parts, caller: &Caller, headers: &HeaderMap, body: &[u8])
     let malformed = |answer| Refusal::new(answer, "malformed_request");
     let form = Form::parse(headers, body).map_err(malformed)?;
     match form.require("grant_type").map_err(malformed)? {
+        TOKEN_EXCHANGE if form.find("subject_token_type") == Some(exchange::ACCESS_TOKEN_TYPE) => {
+            narrower::narrow(parts, caller, &form).await.map(|narrowed| Granted::Narrowed(Box::new(narrowed)))
+        }
         TOKEN_EXCHANGE => exchange::exchange(parts, caller, &form).await.map(Granted::Exchanged),
         "authorization_code" => code::redeem(parts, caller, headers, &form).await.map(Granted::Pass),
         "refresh_token" => refresh::refresh(parts, caller, headers, &form).await.map(Granted::Pass),

@@ -25,7 +25,7 @@ pub const CUT_REMEMBERED_FOR: SignedDuration = SignedDuration::from_hours(25);
 /// What is good no more.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Revoked {
-    /// One access token, by its `jti`.
+    /// One access token, by its `jti`, and those that were narrowed from it.
     AccessToken(String),
     /// Every access token of a session, by their `sid`.
     Session(SessionId),
@@ -43,7 +43,7 @@ impl Revoked {
     /// Whether the access token with these claims is meant.
     pub fn covers(&self, claims: &AccessTokenClaims) -> bool {
         match self {
-            Self::AccessToken(id) => claims.jti == *id,
+            Self::AccessToken(id) => claims.ids().any(|known| known == id),
             Self::Session(id) => claims.holder.session() == Some(*id),
             Self::Person { id, issued_before } => {
                 claims.holder.session().is_some()

@@ -1,21 +1,28 @@
 //! What a token is worth now, for whoever asks about one at a time. The index, which asks at every request, follows
 //! [`revocations_after`](crate::Store::revocations_after) instead.
 
-use daypass_core::{Timestamp, access_token::AccessTokenClaims, digest::Sha256};
+use daypass_core::{
+    Timestamp,
+    access_token::{AccessTokenClaims, MOST_PARENTS},
+    digest::Sha256,
+};
 
 use crate::{error::StoreError, revocation, store::Store};
 
 impl Store {
-    /// Whether an access token is revoked: itself, its session, or all that its person had.
+    /// Whether an access token is revoked: itself, one that it was narrowed from, its session, or all that its person
+    /// had.
     pub async fn is_revoked(&self, claims: &AccessTokenClaims) -> Result<bool, StoreError> {
         let session = claims.holder.session().map(|id| id.to_string()).unwrap_or_default();
-        // At most one row of each kind: both columns are the key.
         let query = sqlx::query(
             "SELECT subject, kind, issued_before_us, expires_at_us, seq FROM revocation \
-             WHERE (kind = 'access_token' AND subject = $1) OR (kind = 'session' AND subject = $2) \
-             OR (kind = 'person' AND subject = $3)",
+             WHERE (kind = 'access_token' AND subject IN ($1, $2, $3, $4, $5)) OR (kind = 'session' AND subject = $6) \
+             OR (kind = 'person' AND subject = $7)",
         );
-        let query = query.bind(&*claims.jti).bind(session).bind(&*claims.sub);
+        // As many as there can be; the rest is nobody's.
+        let ids = claims.ids().chain(std::iter::repeat("")).take(1 + MOST_PARENTS);
+        let query = ids.fold(query, |query, id| query.bind(id));
+        let query = query.bind(session).bind(&*claims.sub);
         let found = self.find_all("revocation", query, revocation::read_row).await?;
         Ok(found.iter().any(|row| row.revocation.what.covers(claims)))
     }

@@ -146,6 +146,7 @@ promises! {
     pull_tokens::the_last_use_is_known_to_the_minute_and_nobody_waits_for_it,
     pull_tokens::a_pull_token_is_forgotten_a_day_after_its_end_and_no_other,
     worth::an_access_token_is_revoked_by_itself_with_its_session_or_with_its_person,
+    worth::a_narrower_access_token_is_revoked_with_each_that_it_was_narrowed_from,
     worth::only_the_last_refresh_token_is_in_force,
     opening::a_newer_schema_is_refused_and_left_as_it_is,
     opening::a_schema_of_another_build_is_refused,

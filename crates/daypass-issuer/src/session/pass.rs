@@ -101,6 +101,7 @@ fn sign(
         iat: now.as_second(),
         nbf: now.as_second(),
         jti: Uuid::new_v4().simple().to_string(),
+        parents: Vec::new(),
         client_id: holding.client_id.to_string(),
         holder: Holder::Person { sid: holding.session, person: shown(person).to_owned(), seats: rights.seats },
         grants: rights.grants,

@@ -11,6 +11,9 @@ async fn the_server_says_what_it_offers_under_both_names() {
     let answer = house.get("/.well-known/oauth-authorization-server").await;
     assert_json_snapshot!(answer.json(), @r#"
     {
+      "authorization_details_types_supported": [
+        "daypass_grant"
+      ],
       "authorization_endpoint": "https://packages.example.com/oauth/authorize",
       "authorization_response_iss_parameter_supported": true,
       "code_challenge_methods_supported": [

@@ -14,6 +14,7 @@ mod discovery;
 mod house;
 mod introspect;
 mod keys;
+mod narrower;
 mod pages;
 mod passkeys;
 mod people;

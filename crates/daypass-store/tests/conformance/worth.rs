@@ -22,6 +22,7 @@ fn claims(jti: &str, session: SessionId, person: &str, after: i64) -> AccessToke
         iat,
         nbf: iat,
         jti: jti.to_owned(),
+        parents: Vec::new(),
         client_id: "daypass-cli".to_owned(),
         holder: Holder::Person { sid: session, person: person.to_owned(), seats: Vec::new() },
         grants: Vec::new(),
@@ -46,6 +47,22 @@ pub(crate) async fn an_access_token_is_revoked_by_itself_with_its_session_or_wit
     assert!(is_revoked(&store, "b", other, "ada", 5).await);
     assert!(!is_revoked(&store, "b", other, "ada", 6).await, "it came later");
     assert!(!is_revoked(&store, "b", bob, "bob", 0).await, "it is somebody else's");
+}
+
+pub(crate) async fn a_narrower_access_token_is_revoked_with_each_that_it_was_narrowed_from(home: &Home) {
+    let store = home.open().await;
+    let ada = let_in(&store, "rt-1", "ada").await;
+    let parents: Vec<String> = ["p1", "p2", "p3", "p4"].map(ToOwned::to_owned).into();
+    let narrower = |parents: &[String]| AccessTokenClaims { parents: parents.into(), ..claims("n", ada, "ada", 0) };
+    for parent in &parents {
+        let before: Vec<_> = parents.iter().filter(|other| *other > parent).cloned().collect();
+        assert!(!store.is_revoked(&narrower(&before)).await.unwrap(), "of others: {before:?}");
+        let revoked = Revocation { what: Revoked::AccessToken(parent.clone()), expires_at: noon() + minutes(60) };
+        store.revoke(revoked, event("parent")).await.unwrap();
+        assert!(store.is_revoked(&narrower(&[parent.clone(), "other".to_owned()])).await.unwrap(), "{parent}");
+    }
+    assert!(store.is_revoked(&narrower(&["other".to_owned(), "p4".to_owned()])).await.unwrap());
+    assert!(!store.is_revoked(&narrower(&[])).await.unwrap(), "nobody's id is the empty one");
 }
 
 pub(crate) async fn only_the_last_refresh_token_is_in_force(home: &Home) {
