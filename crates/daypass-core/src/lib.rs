@@ -26,6 +26,7 @@
 //! | [`role`] | bundles of actions, and who has them |
 //! | [`session`] | how long a session lasts; what a refresh token that comes back means |
 //! | [`pull_token`] | what a pull token may be, and what it is worth |
+//! | [`service_account`] | machines that prove who they are with a key of their own |
 //! | [`opaque`] | how the opaque secrets that we make look |
 //! | [`policy`] | the policy file: issuers, identities, providers, clients and roles as data |
 //! | [`decide`] | claims + identities → permit or refusal |
@@ -58,6 +59,7 @@ pub mod pull_token;
 pub mod request;
 pub mod role;
 pub mod secret;
+pub mod service_account;
 pub mod session;
 mod star;
 

@@ -107,6 +107,11 @@ name_type!(
     account_name
 );
 name_type!(
+    /// The name of a service account: a machine that proves who it is with a key of its own.
+    ServiceAccountName,
+    service_account_name
+);
+name_type!(
     /// The `client_id` of a registered OAuth client (RFC 6749 §2.2).
     ClientId,
     client_id
@@ -189,6 +194,14 @@ fn pull_token_name(text: &str) -> Result<String, InvalidName> {
         return Err(InvalidName::new("pull token name", text, "it must not look like a secret of ours"));
     }
     plain_label("pull token name", text)
+}
+
+/// Shorter than a label: it becomes a part of some.
+fn service_account_name(text: &str) -> Result<String, InvalidName> {
+    if text.len() > 40 {
+        return Err(InvalidName::new("service account name", text, "use at most 40 characters"));
+    }
+    plain_label("service account name", text)
 }
 
 /// Lower case only, so that no two accounts look alike.

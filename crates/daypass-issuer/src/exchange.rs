@@ -47,7 +47,7 @@ pub(crate) struct Issued {
 
 /// What an outside token is, as the request says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum OutsideKind {
+pub(crate) enum OutsideKind {
     /// A JWT: a key of its issuer verifies it.
     Jwt,
     /// A signed request to AWS: AWS says who signed it.
@@ -55,14 +55,14 @@ enum OutsideKind {
 }
 
 /// What the request asks for, before anything of it is believed.
-struct Wanted<'a> {
-    outside_token: &'a str,
-    kind: OutsideKind,
-    token_sha256: Sha256,
-    identity: Option<&'a str>,
+pub(crate) struct Wanted<'a> {
+    pub(crate) outside_token: &'a str,
+    pub(crate) kind: OutsideKind,
+    pub(crate) token_sha256: Sha256,
+    pub(crate) identity: Option<&'a str>,
     /// How many seconds the access token is to live.
-    life: Option<i64>,
-    client_id: &'a str,
+    pub(crate) life: Option<i64>,
+    pub(crate) client_id: &'a str,
 }
 
 /// An outside token that is proven and decided about.
@@ -76,11 +76,16 @@ struct Exchange<'a> {
 /// Exchanges an outside token for an access token.
 pub(crate) async fn exchange(parts: &Parts, caller: &Caller, form: &Form) -> Result<Issued, Refusal> {
     let wanted = parse(parts, form)?;
+    assume(parts, caller, &wanted).await
+}
+
+/// Gives an access token to whoever proves with an outside token that they may assume the identity.
+pub(crate) async fn assume(parts: &Parts, caller: &Caller, wanted: &Wanted<'_>) -> Result<Issued, Refusal> {
     let trust = parts.trust.in_force();
     let now = parts.clock.now();
     let (trusted, proven) = match wanted.kind {
-        OutsideKind::Jwt => prove(parts, &trust, &wanted, now).await?,
-        OutsideKind::AwsCaller => aws::prove(parts, &trust, &wanted, now).await?,
+        OutsideKind::Jwt => prove(parts, &trust, wanted, now).await?,
+        OutsideKind::AwsCaller => aws::prove(parts, &trust, wanted, now).await?,
     };
     let actor =
         Actor { iss: trusted.issuer.url.to_string(), sub: proven.claims.subject().unwrap_or_default().to_owned() };
@@ -92,13 +97,13 @@ pub(crate) async fn exchange(parts: &Parts, caller: &Caller, form: &Form) -> Res
         peer: Some(caller.context.peer),
         now,
     };
-    let permit = decide(&ask, &trust.policy).map_err(|denied| refuse_denied(&denied, &wanted, &actor))?;
+    let permit = decide(&ask, &trust.policy).map_err(|denied| refuse_denied(&denied, wanted, &actor))?;
     if parts.refusals.is_worn_out(&wanted.token_sha256) {
         // Replayed again and again: every further row in the log would say the same.
         let answer = OAuthError::slow_down(WINDOW_SECONDS);
         return Err(Refusal { recorded: true, holds_genuine: true, ..Refusal::new(answer, "replayed") });
     }
-    let exchange = Exchange { wanted: &wanted, proven: &proven, replay: trusted.issuer.replay, now };
+    let exchange = Exchange { wanted, proven: &proven, replay: trusted.issuer.replay, now };
     hand_out(parts, caller, &exchange, permit, actor).await
 }
 

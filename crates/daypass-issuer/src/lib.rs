@@ -31,6 +31,7 @@
 //! | `bounds` | how much one peer may ask of what is remembered for strangers |
 //! | `exchange` | RFC 8693: prove, decide, record, then hand out |
 //! | `narrower` | RFC 8693 again: an access token of ours for a narrower one |
+//! | `service_accounts` | RFC 7523: machines that sign with a key of their own |
 //! | `revocation` | `POST /oauth/revoke` (RFC 7009) |
 //! | `discovery` | the well-known documents |
 //! | `audit_api` | `GET /api/v1/audit` |
@@ -67,6 +68,7 @@ mod pull_token_api;
 mod refusal;
 mod refusals;
 mod revocation;
+mod service_accounts;
 mod session;
 mod session_api;
 mod sign_in;

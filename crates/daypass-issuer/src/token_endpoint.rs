@@ -20,6 +20,7 @@ use crate::{
     narrower::{self, Narrowed},
     refusal::Refusal,
     refusals::{Bound, WINDOW_SECONDS},
+    service_accounts::{self, Way},
     session::{code, device_code, pass::Pass, refresh},
 };
 
@@ -29,8 +30,12 @@ pub(crate) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-
 /// RFC 8628 §3.4.
 pub(crate) const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
+/// RFC 7523 §2.1.
+pub(crate) const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
 /// Every grant type there is.
-pub(crate) const GRANT_TYPES: [&str; 4] = ["authorization_code", "refresh_token", DEVICE_CODE, TOKEN_EXCHANGE];
+pub(crate) const GRANT_TYPES: [&str; 6] =
+    ["authorization_code", "refresh_token", "client_credentials", JWT_BEARER, DEVICE_CODE, TOKEN_EXCHANGE];
 
 /// The one scope there is: a session has a refresh token (OpenID Connect Core 1.0 §11). What the holder may do is for
 /// roles to say, so whatever else is asked for is narrowed to this.
@@ -65,6 +70,10 @@ async fn grant(parts: &Parts, caller: &Caller, headers: &HeaderMap, body: &[u8])
         TOKEN_EXCHANGE if form.find("subject_token_type") == Some(exchange::ACCESS_TOKEN_TYPE) => {
             narrower::narrow(parts, caller, &form).await.map(|narrowed| Granted::Narrowed(Box::new(narrowed)))
         }
+        "client_credentials" => {
+            service_accounts::grant(parts, caller, headers, &form, Way::Client).await.map(Granted::Exchanged)
+        }
+        JWT_BEARER => service_accounts::grant(parts, caller, headers, &form, Way::Grant).await.map(Granted::Exchanged),
         TOKEN_EXCHANGE => exchange::exchange(parts, caller, &form).await.map(Granted::Exchanged),
         "authorization_code" => code::redeem(parts, caller, headers, &form).await.map(Granted::Pass),
         "refresh_token" => refresh::refresh(parts, caller, headers, &form).await.map(Granted::Pass),

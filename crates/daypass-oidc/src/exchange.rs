@@ -1,11 +1,15 @@
-//! The client's side: discover a server, exchange an outside token, revoke an access token.
+//! The client's side: discover a server, exchange an outside token, narrow or revoke an access token.
 //!
 //! What is *not* here: where the outside token comes from, where the access token is kept, and when to ask for one.
 
 pub(crate) mod answer;
 mod error;
 
-use daypass_core::{clock::Clock, public_url::PublicUrl, secret::Secret};
+use daypass_core::{
+    clock::{Clock, Ttl},
+    public_url::PublicUrl,
+    secret::Secret,
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use url::Url;
 
@@ -32,6 +36,9 @@ pub const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 
 /// RFC 8693 §3.
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+
+/// RFC 7523 §2.2.
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// Where a server takes requests. Can be kept: it changes with the server's version at most.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,13 +131,62 @@ pub async fn exchange_of_type(
         ("client_id", CLIENT_ID),
     ];
     form.extend(identity.map(|name| ("identity", name)));
-    let answer = post(http, &endpoints.token, &form).await.map_err(|error| match error {
+    let answer = post(http, &endpoints.token, &form).await.map_err(uncertain)?;
+    answer::issued(&answer, clock.now())
+}
+
+/// Exchanges an access token for a narrower one (RFC 8693 §2), which is for `details` alone (RFC 9396 §6), and lives for
+/// `life` at most.
+///
+/// Nothing is spent by it: it can be tried again.
+pub async fn narrow(
+    http: &HttpClient,
+    clock: &dyn Clock,
+    endpoints: &ServerEndpoints,
+    access_token: &Secret,
+    details: &str,
+    life: Option<Ttl>,
+) -> Result<IssuedToken, ExchangeError> {
+    let life = life.map(|life| life.as_secs().to_string());
+    let mut form = vec![
+        ("grant_type", TOKEN_EXCHANGE),
+        ("subject_token", access_token.expose()),
+        ("subject_token_type", ACCESS_TOKEN),
+        ("requested_token_type", ACCESS_TOKEN),
+        ("authorization_details", details),
+        ("audience", endpoints.server.as_str()),
+        ("client_id", CLIENT_ID),
+    ];
+    form.extend(life.as_deref().map(|seconds| ("expires_in", seconds)));
+    let answer = post(http, &endpoints.token, &form).await.map_err(ExchangeError::Http)?;
+    answer::issued(&answer, clock.now())
+}
+
+/// Gets an access token for an assertion (RFC 7523 §2.2, RFC 6749 §4.4). After [`ExchangeError::Uncertain`], sign
+/// another.
+pub async fn authenticate(
+    http: &HttpClient,
+    clock: &dyn Clock,
+    endpoints: &ServerEndpoints,
+    assertion: &Secret,
+) -> Result<IssuedToken, ExchangeError> {
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_assertion_type", ASSERTION_TYPE),
+        ("client_assertion", assertion.expose()),
+    ];
+    let answer = post(http, &endpoints.token, &form).await.map_err(uncertain)?;
+    answer::of_credentials(&answer, clock.now())
+}
+
+/// No answer came, so what was sent may be spent or not.
+fn uncertain(error: HttpError) -> ExchangeError {
+    match error {
         error @ (HttpError::TimedOut { .. } | HttpError::BrokeOff { .. } | HttpError::TooLarge { .. }) => {
             ExchangeError::Uncertain(error)
         }
         error => ExchangeError::Http(error),
-    })?;
-    answer::issued(&answer, clock.now())
+    }
 }
 
 /// Revokes an access token (RFC 7009 §2). One that is unknown or has expired already counts as revoked.

@@ -4,11 +4,12 @@
 //! exchange one. Whatever comes from outside enters through here: bounded in size and time, parsed strictly, refused
 //! with a stable code.
 //!
-//! What is *not* here: who may do what (that is `daypass_core::decide`), which proofs are spent (the store), anything
-//! that signs.
+//! What is *not* here: who may do what (that is `daypass_core::decide`), which proofs are spent (the store), the keys
+//! that the server signs with.
 //!
 //! | module | idea |
 //! |---|---|
+//! | [`assertion`] | a machine's own key, and the assertions that it signs (RFC 7523) |
 //! | [`aws_caller`] | who signed a request to AWS: rebuilt here, and answered by AWS |
 //! | [`http`] | the only maker of HTTP clients: limits, time-outs, and which addresses may be reached |
 //! | [`jwks`] | public keys that may be used, picked out of what an issuer publishes |
@@ -20,6 +21,7 @@
 //! | [`session_client`] | the client's side of a person's sign-in: browser, device, refresh |
 //! | [`shown`] | text of somebody else's, made fit to be shown |
 
+pub mod assertion;
 pub mod aws_caller;
 pub mod exchange;
 pub mod http;

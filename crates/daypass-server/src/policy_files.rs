@@ -7,7 +7,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use daypass_core::{issuer::KeySource, policy::Policy, provider::SecretSource, secret::Secret};
+use daypass_core::{
+    issuer::{KeySource, TrustedIssuer},
+    policy::Policy,
+    provider::SecretSource,
+    secret::Secret,
+    service_account,
+};
 use daypass_issuer::LoadedPolicy;
 use daypass_oidc::jwks::KeySet;
 
@@ -43,10 +49,11 @@ fn read(paths: &[PathBuf], watch: &mut Watch) -> Result<LoadedPolicy, Failure> {
         let beside = |file: &str| path.parent().unwrap_or(Path::new("")).join(file);
         for issuer in part.issuers() {
             match &issuer.keys {
-                KeySource::JwksFile(file) => key_files.push((issuer.name.clone(), beside(file))),
+                KeySource::JwksFile(file) => key_files.push((issuer.clone(), beside(file))),
                 KeySource::Inline(text) => {
                     let keys = KeySet::parse(text.as_bytes())
                         .map_err(|error| senseless(format!("issuer `{}`: {error}", issuer.name)))?;
+                    usable(issuer, &keys)?;
                     fixed_keys.insert(issuer.name.clone(), keys);
                 }
                 KeySource::Discovery | KeySource::JwksUri(_) | KeySource::AwsSts { .. } => {}
@@ -65,7 +72,7 @@ fn read(paths: &[PathBuf], watch: &mut Watch) -> Result<LoadedPolicy, Failure> {
     }
     let policy = Policy::merge(parts).map_err(senseless)?;
     let mut loaded = LoadedPolicy { policy: Arc::new(policy), fixed_keys, ..LoadedPolicy::default() };
-    for (_, path) in key_files.iter().chain(&ca_files) {
+    for path in key_files.iter().map(|(_, path)| path).chain(ca_files.iter().map(|(_, path)| path)) {
         watch.add(path.clone());
     }
     for (_, place) in &provider_secrets {
@@ -83,12 +90,23 @@ fn read(paths: &[PathBuf], watch: &mut Watch) -> Result<LoadedPolicy, Failure> {
     for (issuer, path) in key_files {
         let keys = KeySet::parse(read_text(&path)?.as_bytes())
             .map_err(|error| senseless(format!("{}: {error}", path.display())))?;
-        loaded.fixed_keys.insert(issuer, keys);
+        usable(&issuer, &keys)?;
+        loaded.fixed_keys.insert(issuer.name, keys);
     }
     for (issuer, path) in ca_files {
         loaded.issuer_cas.insert(issuer, read_text(&path)?.into());
     }
     Ok(loaded)
+}
+
+/// A service account has a key that can be used: without one it is a mistake, and not a machine.
+fn usable(issuer: &TrustedIssuer, keys: &KeySet) -> Result<(), Failure> {
+    match service_account::named_by(&issuer.url) {
+        Some(account) if keys.is_empty() => {
+            Err(senseless(format!("service account `{account}`: none of its keys can be used to verify a signature")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Where a secret is.

@@ -23,6 +23,8 @@ async fn the_server_says_what_it_offers_under_both_names() {
       "grant_types_supported": [
         "authorization_code",
         "refresh_token",
+        "client_credentials",
+        "urn:ietf:params:oauth:grant-type:jwt-bearer",
         "urn:ietf:params:oauth:grant-type:device_code",
         "urn:ietf:params:oauth:grant-type:token-exchange"
       ],
@@ -56,7 +58,15 @@ async fn the_server_says_what_it_offers_under_both_names() {
       "token_endpoint_auth_methods_supported": [
         "none",
         "client_secret_basic",
-        "client_secret_post"
+        "client_secret_post",
+        "private_key_jwt"
+      ],
+      "token_endpoint_auth_signing_alg_values_supported": [
+        "RS256",
+        "PS256",
+        "ES256",
+        "ES384",
+        "EdDSA"
       ]
     }
     "#);

@@ -24,6 +24,7 @@ mod refresh_bounds;
 mod refresh_role;
 mod revoke;
 mod secrets;
+mod service_accounts;
 mod session_api;
 mod sign_in;
 mod sign_out;

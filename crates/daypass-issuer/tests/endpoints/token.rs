@@ -130,7 +130,7 @@ async fn a_malformed_request_is_told_what_is_missing() {
         (
             &[("grant_type", "password")],
             "400 unsupported_grant_type: use one of the grant types `authorization_code`, `refresh_token`, \
-             `urn:ietf:params:oauth:grant-type:device_code`, `urn:ietf:params:oauth:grant-type:token-exchange`",
+             `client_credentials`, `urn:ietf:params:oauth:grant-type:jwt-bearer`, `urn:ietf:params:oauth:grant-type:device_code`, `urn:ietf:params:oauth:grant-type:token-exchange`",
         ),
         (&[("grant_type", EXCHANGE)], "400 invalid_request: the parameter `subject_token` is missing"),
         (

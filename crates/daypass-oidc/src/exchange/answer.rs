@@ -25,7 +25,7 @@ pub struct IssuedToken {
 #[derive(Deserialize)]
 struct Success {
     access_token: Secret,
-    issued_token_type: String,
+    issued_token_type: Option<String>,
     token_type: String,
     expires_in: u32,
     identity: Option<String>,
@@ -41,12 +41,26 @@ struct Failure {
     reason: String,
 }
 
+/// RFC 8693 §2.2.1: it says of which kind the token is.
 pub(super) fn issued(answer: &Answer, now: Timestamp) -> Result<IssuedToken, ExchangeError> {
+    read(answer, now, |kind| kind == Some(ACCESS_TOKEN))
+}
+
+/// RFC 6749 §5.1: there is one kind, and it need not be said.
+pub(super) fn of_credentials(answer: &Answer, now: Timestamp) -> Result<IssuedToken, ExchangeError> {
+    read(answer, now, |kind| kind.is_none_or(|kind| kind == ACCESS_TOKEN))
+}
+
+fn read(
+    answer: &Answer,
+    now: Timestamp,
+    is_right_kind: impl Fn(Option<&str>) -> bool,
+) -> Result<IssuedToken, ExchangeError> {
     success(answer, now)?;
     let success: Success =
         serde_json::from_slice(&answer.body).map_err(|_| ExchangeError::Malformed("it is not a token response"))?;
     // RFC 6749 §7.1: a client must not use a token whose type it does not understand.
-    if !success.token_type.eq_ignore_ascii_case("Bearer") || success.issued_token_type != ACCESS_TOKEN {
+    if !success.token_type.eq_ignore_ascii_case("Bearer") || !is_right_kind(success.issued_token_type.as_deref()) {
         return Err(ExchangeError::Malformed("it is another type of token"));
     }
     if success.access_token.is_empty() || success.expires_in == 0 {

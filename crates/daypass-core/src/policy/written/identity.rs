@@ -23,25 +23,25 @@ const MOST_RULES: usize = 32;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::policy) struct WrittenIdentity {
-    name: IdentityName,
-    description: Option<Box<str>>,
-    issuer: IssuerName,
+    pub(super) name: IdentityName,
+    pub(super) description: Option<Box<str>>,
+    pub(super) issuer: IssuerName,
     #[serde(default)]
-    claims: BTreeMap<String, Value>,
-    when: Option<String>,
+    pub(super) claims: BTreeMap<String, Value>,
+    pub(super) when: Option<String>,
     #[serde(default)]
-    networks: Vec<WrittenNetwork>,
+    pub(super) networks: Vec<WrittenNetwork>,
     #[serde(default)]
-    grants: Vec<Grant>,
-    ttl: Option<WrittenTtl>,
-    expires_at: Option<Timestamp>,
-    enabled: Option<bool>,
-    mode: Option<WrittenMode>,
+    pub(super) grants: Vec<Grant>,
+    pub(super) ttl: Option<WrittenTtl>,
+    pub(super) expires_at: Option<Timestamp>,
+    pub(super) enabled: Option<bool>,
+    pub(super) mode: Option<WrittenMode>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum WrittenMode {
+pub(super) enum WrittenMode {
     Enforce,
     Audit,
 }
@@ -49,20 +49,20 @@ enum WrittenMode {
 /// `"1h"`, or `{ default = "15m", max = "1h" }`.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum WrittenTtl {
+pub(super) enum WrittenTtl {
     One(String),
     Two(TwoTtls),
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TwoTtls {
+pub(super) struct TwoTtls {
     default: Ttl,
     max: Ttl,
 }
 
 /// A network, or one address.
-struct WrittenNetwork(IpNet);
+pub(super) struct WrittenNetwork(IpNet);
 
 impl<'de> Deserialize<'de> for WrittenNetwork {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -61,12 +61,25 @@ pub(in crate::policy) struct WrittenIssuer {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenKeys {
+pub(super) struct WrittenKeys {
     #[serde(default)]
     discovery: bool,
     jwks_uri: Option<Box<str>>,
     jwks: Option<Box<str>>,
     inline: Option<Value>,
+}
+
+impl WrittenKeys {
+    /// The keys that are given here or in a file, and nothing else is.
+    pub(super) fn given(&self) -> Option<KeySource> {
+        match (self.discovery, &self.jwks_uri, &self.jwks, &self.inline) {
+            (false, None, Some(file), None) => Some(KeySource::JwksFile(file.clone())),
+            (false, None, None, Some(inline)) if inline.get("keys").is_some_and(Value::is_array) => {
+                Some(KeySource::Inline(inline.to_string().into()))
+            }
+            _ => None,
+        }
+    }
 }
 
 struct WrittenReplay(Replay);
@@ -166,11 +179,7 @@ impl WrittenIssuer {
             {
                 Ok(KeySource::JwksUri(uri.clone()))
             }
-            (false, None, Some(file), None) => Ok(KeySource::JwksFile(file.clone())),
-            (false, None, None, Some(inline)) if inline.get("keys").is_some_and(Value::is_array) => {
-                Ok(KeySource::Inline(inline.to_string().into()))
-            }
-            _ => Err(InvalidPolicy::Keys(self.name.clone())),
+            _ => keys.given().ok_or_else(|| InvalidPolicy::Keys(self.name.clone())),
         }
     }
 
