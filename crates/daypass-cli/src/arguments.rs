@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use daypass_core::secret::Secret;
 
@@ -60,6 +60,9 @@ pub(crate) enum Command {
     Status(Status),
     Ambient(Ambient),
     Logout(Logout),
+    /// Keys of machines that nothing else vouches for
+    #[command(subcommand, arg_required_else_help = true)]
+    ServiceAccount(ServiceAccount),
     /// Answers another tool in its own credential-helper protocol
     #[command(subcommand, arg_required_else_help = true)]
     Helper(Helper),
@@ -100,6 +103,7 @@ Examples:
   daypass login https://packages.example.com --identity ci/app --ambient azure-devops
   daypass login https://packages.example.com --identity-token /run/job/token
   fetch-token | daypass login https://packages.example.com --identity ci/app --identity-token -
+  daypass login https://packages.example.com --service-account build-box --key box.pem
 
 Profiles:
   Several accounts of one server stand side by side as profiles. The first is the default. A
@@ -110,10 +114,10 @@ pub(crate) struct Login {
     #[arg(value_name = "SERVER")]
     pub(crate) server: Option<String>,
     /// Sign in with a code on another device, without a browser here
-    #[arg(long, conflicts_with_all = ["identity", "identity_token", "ambient"])]
+    #[arg(long, conflicts_with_all = ["identity", "identity_token", "ambient", "service_account"])]
     pub(crate) device: bool,
     /// Where to sign in, if the server knows several providers [default: it asks]
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["identity", "identity_token", "ambient"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["identity", "identity_token", "ambient", "service_account"])]
     pub(crate) provider: Option<String>,
     /// Under which name to keep this account, beside others of the same server [default: `default`]
     #[arg(long, value_name = "NAME")]
@@ -132,6 +136,12 @@ pub(crate) struct Login {
     /// is here. Remembered, and asked again for each credential
     #[arg(long, value_name = "NAME", conflicts_with = "identity_token")]
     pub(crate) ambient: Option<Choice>,
+    /// The service account that this machine is
+    #[arg(long, value_name = "NAME", requires = "key", conflicts_with_all = ["identity", "identity_token", "ambient"])]
+    pub(crate) service_account: Option<String>,
+    /// The file with the service account's private key; its path is remembered, the key itself is not
+    #[arg(long, value_name = "FILE", requires = "service_account")]
+    pub(crate) key: Option<PathBuf>,
     /// How the result is written
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: Format,
@@ -141,10 +151,16 @@ pub(crate) struct Login {
 ///
 /// From the cache, or a new one. It is a secret: use it in the place of a password, with any user name, and let no
 /// log see it.
+///
+/// With `--project` or `--lock`, it prints a narrower one, for those projects alone. It ends with the one that it was
+/// narrowed from, and is not kept on this machine.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("narrower").multiple(true).args(["project", "lock"]))]
 #[command(after_long_help = "\
 Examples:
-  curl -u \"_token:$(daypass token)\" https://packages.example.com/python/simple/")]
+  curl -u \"_token:$(daypass token)\" https://packages.example.com/python/simple/
+  daypass token --project 'acme-*' --project requests --life 15m
+  daypass token --lock uv.lock")]
 pub(crate) struct Token {
     /// Who is to accept it: a server that you are signed in to, by any of its URLs
     #[arg(long, value_name = "URL")]
@@ -152,6 +168,22 @@ pub(crate) struct Token {
     /// As which of several accounts
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
+    /// For this project alone, or for a family such as `acme-*`; may be given several times
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) project: Vec<String>,
+    /// For the packages of this lock file alone: requirements.txt with pinned versions, pylock.toml, uv.lock,
+    /// poetry.lock or pdm.lock; may be given several times
+    #[arg(long, value_name = "FILE")]
+    pub(crate) lock: Vec<PathBuf>,
+    /// Of which index a narrower one is good
+    #[arg(long, value_name = "NAME", default_value = "python", requires = "narrower")]
+    pub(crate) index: String,
+    /// What a narrower one is good for; may be given several times
+    #[arg(long, value_name = "ACTION", value_parser = ["pull", "push", "yank", "admin"], default_value = "pull", requires = "narrower")]
+    pub(crate) action: Vec<String>,
+    /// How long a narrower one lives at most: `15m`, `1h` [default: as long as the one it comes from]
+    #[arg(long, value_name = "DURATION", requires = "narrower")]
+    pub(crate) life: Option<String>,
     /// How the result is written
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: Format,
@@ -202,6 +234,32 @@ pub(crate) struct Logout {
     /// Only this one of several accounts
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
+    /// How the result is written
+    #[arg(short, long, value_enum, default_value_t)]
+    pub(crate) output: Format,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServiceAccount {
+    Keygen(Keygen),
+}
+
+/// Makes the key of a service account, and prints what the server must know
+///
+/// The private key is written to a new file that only you can read, and stays on this machine. What is printed is public:
+/// it goes into the server's policy.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  daypass service-account keygen --name build-box --out box.pem
+  daypass login https://packages.example.com --service-account build-box --key box.pem")]
+pub(crate) struct Keygen {
+    /// Where the private key goes; a file that is there already is not touched
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// The service account's name
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: String,
     /// How the result is written
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: Format,

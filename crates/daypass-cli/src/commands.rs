@@ -3,7 +3,7 @@
 use daypass_core::clock::Clock;
 
 use crate::{
-    arguments::{Admin, AdminIdentity, Command, Helper},
+    arguments::{Admin, AdminIdentity, Command, Helper, ServiceAccount},
     environment::Environment,
     failure::Failure,
 };
@@ -16,6 +16,7 @@ pub(crate) mod help;
 mod login;
 mod logout;
 mod pull_token;
+mod service_account;
 mod status;
 mod token;
 
@@ -32,6 +33,7 @@ pub(crate) fn run(command: Command, environment: &Environment, clock: &dyn Clock
             explain::run(&arguments, environment, clock)
         }
         Command::PullToken(command) => pull_token::run(&command, environment, clock),
+        Command::ServiceAccount(ServiceAccount::Keygen(arguments)) => service_account::keygen(&arguments),
         Command::Completion(arguments) => completion::run(&arguments),
         // `helper::answer` has taken every call but the ones for help, which clap has answered.
         Command::Helper(Helper::Keyring(_)) => {

@@ -6,6 +6,7 @@
 
 use std::{fs, io, path::Path};
 
+use daypass_core::service_account;
 use serde::{Deserialize, Serialize};
 
 use crate::{failure::Failure, output, private_folder::trouble, server::Server};
@@ -73,6 +74,16 @@ impl Config {
                 let message =
                     format!("`{}`: `identity_token_path` must be absolute, not `{}`", path.display(), token.display());
                 return Err(Failure::local(message).hint("it would depend on the folder a tool is started in"));
+            }
+            if let Some(key) = &server.service_account_key_path {
+                let is_one = server.identity.as_ref().is_some_and(|name| service_account::of_identity(name).is_some());
+                if !is_one || !key.is_absolute() {
+                    let message = format!(
+                        "`{}`: `service_account_key_path` must be absolute, and `identity` a service account's",
+                        path.display()
+                    );
+                    return Err(Failure::local(message).hint("`daypass login --service-account` writes both"));
+                }
             }
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! The one order in which a credential is found.
 //!
 //! 1. **Cached**, with enough life left.
-//! 2. From an **identity token** that somebody handed us, or from a provider that somebody chose: whoever names one wants
-//!    that identity, and no person.
+//! 2. From an **identity token** that somebody handed us, from a provider that somebody chose, or with the key of a
+//!    **service account** that signed in here: whoever names one wants that identity, and no person.
 //! 3. **Refreshed** from a person's session (`credential/person.rs`).
 //! 4. **Ambient**: by what this job or machine is (`ambient.rs`). Looked for only now, so that nobody with a session pays
 //!    for it.
@@ -13,7 +13,9 @@
 //!
 //! What is *not* here: the wire (`issuer_client.rs`), the files (`cache.rs`).
 
-use daypass_core::{clock::Clock, public_url::PublicUrl};
+use std::path::PathBuf;
+
+use daypass_core::{clock::Clock, names::ServiceAccountName, public_url::PublicUrl, secret::Secret, service_account};
 
 use crate::{
     ambient::{self, Ambient, Choice, Kind, Proof, Supply},
@@ -24,7 +26,7 @@ use crate::{
         IdentityToken, NamedBy,
         addressee::{Pairing, has_ended},
     },
-    issuer_client,
+    issuer_client, key_file,
     lock::Waiter,
     output,
     prompt::Prompt,
@@ -42,6 +44,16 @@ pub(crate) enum Source {
     IdentityToken(IdentityToken, Pairing),
     /// A provider that vouches for this job or machine, and how it came together with the server.
     Ambient(Ambient, Pairing),
+    /// The private key of a service account: it signs an assertion each time.
+    ServiceAccount(ServiceAccountName, PathBuf),
+}
+
+/// What is sent to the server to prove who this is.
+enum Sent {
+    /// What somebody else vouches with.
+    Proof(Proof),
+    /// What the key of a service account signed.
+    Assertion(Secret),
 }
 
 impl Source {
@@ -55,7 +67,11 @@ impl Source {
         if let Choice::Named(ambient) = choice {
             return Ok(Some(Self::Ambient(ambient, pairing)));
         }
-        // The path, or the provider, stands in this server's own entry.
+        // The paths, or the provider, stand in this server's own entry.
+        let account = server.identity.as_ref().and_then(service_account::of_identity);
+        if let Some((account, key)) = account.zip(server.service_account_key_path.clone()) {
+            return Ok(Some(Self::ServiceAccount(account, key)));
+        }
         if let Some(path) = server.identity_token_path.clone() {
             return Ok(Some(Self::IdentityToken(IdentityToken::File(path, NamedBy::Config), Pairing::Explicit)));
         }
@@ -75,26 +91,33 @@ impl Source {
     /// Whether there is something to send to `server`, as far as can be told without asking anybody.
     pub(crate) fn check(&self, environment: &Environment, server: &Server) -> Result<(), Failure> {
         match self {
-            Self::IdentityToken(..) => self.proof_for(environment, server).map(|_| ()),
+            Self::IdentityToken(identity_token, pairing) => {
+                outside_token_for(identity_token, *pairing, server).map(drop)
+            }
             Self::Ambient(ambient, _) => ambient.check(&environment.machine(), &server.url),
+            Self::ServiceAccount(_, key) => key_file::read(key).map(drop),
         }
     }
 
-    /// The outside token, if it may be sent to `server`.
-    fn proof_for(&self, environment: &Environment, server: &Server) -> Result<Proof, Failure> {
+    /// What proves who this is, read or made afresh, if it may be sent to `server`.
+    fn proof_for(&self, environment: &Environment, server: &Server, clock: &dyn Clock) -> Result<Sent, Failure> {
         match self {
             Self::IdentityToken(identity_token, pairing) => {
-                let outside_token = identity_token.read()?;
-                pairing.check(&outside_token, &server.url)?;
-                Ok(Proof::Jwt(outside_token))
+                outside_token_for(identity_token, *pairing, server).map(|token| Sent::Proof(Proof::Jwt(token)))
             }
-            Self::Ambient(ambient, pairing) => ambient.proof_for(&environment.machine(), server, *pairing),
+            Self::Ambient(ambient, pairing) => {
+                ambient.proof_for(&environment.machine(), server, *pairing).map(Sent::Proof)
+            }
+            Self::ServiceAccount(account, key) => {
+                let signed = key_file::read(key)?.sign(account, &server.url, clock.now());
+                signed.map(Sent::Assertion).map_err(|error| Failure::local(error.to_string()))
+            }
         }
     }
 
     /// `failure` of the server's, with the remedy of those who do not have a fresh outside token for each request.
-    fn advise(&self, failure: Failure, proof: &Proof, clock: &dyn Clock) -> Failure {
-        let (Self::Ambient(ambient, _), Proof::Jwt(outside_token)) = (self, proof) else { return failure };
+    fn advise(&self, failure: Failure, sent: &Sent, clock: &dyn Clock) -> Failure {
+        let (Self::Ambient(ambient, _), Sent::Proof(Proof::Jwt(outside_token))) = (self, sent) else { return failure };
         let provider = ambient.provider();
         match (provider.supply, failure.status) {
             (Supply::Kept, Status::Replayed) => failure.hint(format!(
@@ -134,6 +157,13 @@ fn choice(environment: &Environment) -> Result<Choice, Failure> {
 /// How what the environment names came together with `server`.
 pub(crate) fn pairing(environment: &Environment, server: &Server) -> Pairing {
     if is_named(environment, server) { Pairing::Explicit } else { Pairing::ByAudience }
+}
+
+/// The identity token, read afresh, if it may be sent to `server`.
+fn outside_token_for(identity_token: &IdentityToken, pairing: Pairing, server: &Server) -> Result<Secret, Failure> {
+    let outside_token = identity_token.read()?;
+    pairing.check(&outside_token, &server.url)?;
+    Ok(outside_token)
 }
 
 /// Whether `DAYPASS_SERVER` names `server`.
@@ -258,12 +288,15 @@ pub(crate) fn renew(
     }
     // Before the proof is spent: it may be good only once.
     let seat = cache.seat(key)?;
-    let proof = source.proof_for(environment, wanted.server).inspect_err(|failure| lock.share(failure, clock))?;
+    let sent = source.proof_for(environment, wanted.server, clock).inspect_err(|failure| lock.share(failure, clock))?;
     let asked_at = clock.now();
-    let issued = issuer_client::exchange(wanted, &proof, clock);
+    let issued = match &sent {
+        Sent::Proof(proof) => issuer_client::exchange(wanted, proof, clock),
+        Sent::Assertion(assertion) => issuer_client::authenticate(wanted, assertion, clock),
+    };
     let issued = issued.map_err(|failure| {
         lock.share(&failure, clock);
-        source.advise(failure, &proof, clock)
+        source.advise(failure, &sent, clock)
     })?;
     let entry = Entry::new(key, issued.identity, issued.access_token, asked_at, issued.life);
     seat.keep(&entry)?;

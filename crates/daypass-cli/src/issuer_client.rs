@@ -6,10 +6,14 @@
 use std::time::Duration;
 
 use daypass_core::{
-    SignedDuration, Timestamp, clock::Clock, names::IdentityName, public_url::PublicUrl, secret::Secret,
+    SignedDuration, Timestamp,
+    clock::{Clock, Ttl},
+    names::IdentityName,
+    public_url::PublicUrl,
+    secret::Secret,
 };
 use daypass_oidc::{
-    exchange::{self, ExchangeError},
+    exchange::{self, ExchangeError, IssuedToken},
     http::{HttpClient, HttpError, HttpOptions, Reach, read_bounded},
     shown::shown,
 };
@@ -59,6 +63,38 @@ pub(crate) fn exchange(wanted: Wanted<'_>, proof: &Proof, clock: &dyn Clock) -> 
         access_token: issued.access_token,
         life: issued.expires_in,
     })
+}
+
+/// Gets an access token for the assertion of a service account (RFC 7523).
+pub(crate) fn authenticate(wanted: Wanted<'_>, assertion: &Secret, clock: &dyn Clock) -> Result<Issued, Failure> {
+    let server = &wanted.server.url;
+    let issued = run(async {
+        let http = client(PATIENCE);
+        let endpoints = exchange::discover(&http, server).await?;
+        exchange::authenticate(&http, clock, &endpoints, assertion).await
+    })?;
+    let issued = issued.map_err(|error| failure(server, &error))?;
+    Ok(Issued {
+        identity: issued.identity.unwrap_or_else(|| wanted.server.identity_or_empty().to_owned()),
+        access_token: issued.access_token,
+        life: issued.expires_in,
+    })
+}
+
+/// Exchanges an access token for a narrower one, which lives for `life` at most.
+pub(crate) fn narrow(
+    server: &PublicUrl,
+    access_token: &Secret,
+    details: &str,
+    life: Option<Ttl>,
+    clock: &dyn Clock,
+) -> Result<IssuedToken, Failure> {
+    let narrowed = run(async {
+        let http = client(PATIENCE);
+        let endpoints = exchange::discover(&http, server).await?;
+        exchange::narrow(&http, clock, &endpoints, access_token, details, life).await
+    })?;
+    narrowed.map_err(|error| failure(server, &error))
 }
 
 /// Has the server take an access token back (RFC 7009).

@@ -6,7 +6,8 @@
 //! | [`arguments`], [`commands`] | the command line, and one file for each command |
 //! | [`helper`], [`service`] | answering other tools, fast |
 //! | [`trust`], [`config`], [`server`], [`profile`] | which servers are ours, and as who |
-//! | [`credential`], [`identity_token`] | the one order in which a credential is found |
+//! | [`lock_file`] | which packages a lock file names |
+//! | [`credential`], [`identity_token`], [`key_file`] | the one order in which a credential is found |
 //! | [`ambient`] | who this is by where it runs: a CI job, a cloud's machine |
 //! | [`sign_in`], [`session`], [`prompt`] | a person signs in, stays signed in, and is told |
 //! | [`cache`], [`lock`], [`private_folder`] | keeping it, one process at a time, closed to others |
@@ -32,7 +33,9 @@ mod folders;
 mod helper;
 mod identity_token;
 mod issuer_client;
+mod key_file;
 mod lock;
+mod lock_file;
 mod output;
 mod private_folder;
 mod profile;

@@ -43,6 +43,9 @@ pub(crate) struct Server {
     /// Who vouches for this job or machine there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ambient: Option<Ambient>,
+    /// The file that holds the private key of the service account that `identity` is. Never the key itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) service_account_key_path: Option<PathBuf>,
 }
 
 impl Server {
@@ -55,6 +58,7 @@ impl Server {
             identity: None,
             identity_token_path: None,
             ambient: None,
+            service_account_key_path: None,
         }
     }
 

@@ -78,6 +78,13 @@ impl Entry {
         }
     }
 
+    /// The same holder's credential with a narrower access token, which ends with this one at the latest. It is not to be
+    /// kept: in the cache it would be taken for the wider one.
+    pub(crate) fn narrowed(self, access_token: Secret, asked_at: Timestamp, life: SignedDuration) -> Self {
+        let expires_at = asked_at.checked_add(life).map_or(self.expires_at, |end| end.min(self.expires_at));
+        Self { access_token, expires_at, ..self }
+    }
+
     /// What it is for.
     pub(crate) fn key(&self) -> Key<'_> {
         let holder = self.profile.as_ref().map_or(Holder::Identity(&self.asked_identity), Holder::Person);

@@ -1,8 +1,13 @@
 //! `daypass login`: proves who this is, keeps the credential, and trusts the server from then on.
 
-use std::io::IsTerminal;
+use std::{io::IsTerminal, path::Path};
 
-use daypass_core::{Timestamp, clock::Clock};
+use daypass_core::{
+    Timestamp,
+    clock::Clock,
+    names::{InvalidName, ServiceAccountName},
+    service_account,
+};
 use serde::Serialize;
 
 use super::status::{index_url, length, rounded};
@@ -44,6 +49,7 @@ pub(crate) fn run(arguments: &Login, environment: &Environment, clock: &dyn Cloc
         None => environment.folders.config()?,
     };
     let identity_is_named = arguments.identity.is_some()
+        || arguments.service_account.is_some()
         || arguments.identity_token.is_some()
         || arguments.ambient.is_some()
         || an_identity_is_named(environment);
@@ -78,7 +84,7 @@ fn known_account(arguments: &Login, trusted: &Trusted) -> Result<Server, Failure
                 None => trusted.at(&url),
             };
             let known = known.cloned().unwrap_or_else(|| Server::at(url));
-            Server { identity_token_path: None, ambient: None, ..known }
+            Server { identity_token_path: None, ambient: None, service_account_key_path: None, ..known }
         }
         // A profile may be new, but then it must be clear at which server.
         (None, Some(_)) => trusted.select(None, profile.as_ref()).or_else(|_| trusted.only()).cloned()?,
@@ -99,7 +105,8 @@ fn as_person(
     environment: &Environment,
     clock: &dyn Clock,
 ) -> Result<(Server, Entry), Failure> {
-    let server = Server { identity: None, identity_token_path: None, ambient: None, ..known };
+    let server =
+        Server { identity: None, identity_token_path: None, ambient: None, service_account_key_path: None, ..known };
     let prompt = Prompt::open();
     let reachable = match environment.surroundings.reachable(prompt.has_terminal()) {
         // Whoever asks for a code will look for it, be it in a log.
@@ -134,16 +141,18 @@ fn as_identity(
     let named = arguments.identity.as_deref().or(environment.identity.as_deref()).map(identity).transpose()?;
     server.identity = named.or(server.identity);
     let paired = if arguments.server.is_some() { Pairing::Explicit } else { pairing(environment, &server) };
-    let source = match &arguments.identity_token {
-        Some(named) => {
+    let source = match (&arguments.identity_token, arguments.service_account.as_deref().zip(arguments.key.as_deref())) {
+        (_, Some((account, key))) => as_service_account(&mut server, account, key)?,
+        (Some(named), None) => {
             let identity_token = IdentityToken::of(named, NamedBy::Option);
             if matches!(identity_token, IdentityToken::Value(_)) {
                 output::warn("others can see an identity token on the command line; `--identity-token -` reads it");
             }
             server.identity_token_path = identity_token.file();
+            server.service_account_key_path = None;
             Source::IdentityToken(identity_token, paired)
         }
-        None => match arguments.ambient {
+        (None, None) => match arguments.ambient {
             Some(Choice::Named(ambient)) => Source::Ambient(ambient, paired),
             Some(Choice::Auto) => whichever_is_here(&server, environment)?,
             Some(Choice::Off) => return Err(Failure::usage("`--ambient off` leaves nothing to sign in with")),
@@ -155,6 +164,7 @@ fn as_identity(
     };
     if let Source::Ambient(ambient, _) = source {
         server.ambient = Some(ambient);
+        server.service_account_key_path = None;
     }
     let begun = clock.now();
     let entry = renew(cache, Wanted::of(&server), &source, environment, clock, |entry| {
@@ -181,6 +191,18 @@ fn whichever_is_here(server: &Server, environment: &Environment) -> Result<Sourc
 /// The provider that is here.
 fn found(server: &Server, environment: &Environment) -> Result<Source, Failure> {
     Source::ambient(environment, server)?.ok_or_else(|| sign_in_needed(environment, server))
+}
+
+/// Remembers the service account and where its key is.
+fn as_service_account(server: &mut Server, account: &str, key: &Path) -> Result<Source, Failure> {
+    let unfit = |error: InvalidName| Failure::usage(error.to_string());
+    let account: ServiceAccountName = account.parse().map_err(unfit)?;
+    let key = std::path::absolute(key).map_err(|error| Failure::usage(format!("`--key`: {error}")))?;
+    server.identity = Some(service_account::identity(&account).map_err(unfit)?);
+    server.identity_token_path = None;
+    server.ambient = None;
+    server.service_account_key_path = Some(key.clone());
+    Ok(Source::ServiceAccount(account, key))
 }
 
 fn tell(

@@ -175,7 +175,8 @@ async fn server(State(shared): State<Shared>) -> Json<Value> {
 }
 
 async fn token(State(shared): State<Shared>, Form(form): Form<HashMap<String, String>>) -> Response {
-    if form.get("grant_type").is_some_and(|grant| !grant.ends_with(":token-exchange")) {
+    let is_machine = form.get("grant_type").is_some_and(|grant| grant == "client_credentials");
+    if form.get("grant_type").is_some_and(|grant| !grant.ends_with(":token-exchange")) && !is_machine {
         return people::token(shared, form).await;
     }
     let (behaviour, number, replayed) = {
@@ -192,9 +193,24 @@ async fn token(State(shared): State<Shared>, Form(form): Form<HashMap<String, St
         return (StatusCode::from_u16(status).unwrap(), date.unwrap_or([("x-date", "")]), Json(body)).into_response();
     }
     let field = |name: &str| form.get(name).map(String::as_str);
+    // RFC 7523 2.2, RFC 6749 4.4
+    if is_machine {
+        let jwt_bearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+        if field("client_assertion_type") != Some(jwt_bearer) || field("client_assertion").is_none() {
+            return refused("invalid_client", "this is no assertion");
+        }
+        let body = json!({"access_token": access_token(number), "token_type": "Bearer",
+            "expires_in": behaviour.expires_in, "identity": "service-account/build-box"});
+        return Json(body).into_response();
+    }
+    let narrows = field("subject_token_type") == Some("urn:ietf:params:oauth:token-type:access_token");
+    // RFC 9396 6
+    if narrows && field("authorization_details").is_none_or(|details| serde_json::from_str::<Value>(details).is_err()) {
+        return refused("invalid_authorization_details", "this says nothing");
+    }
     // RFC 8693 2.1
     if field("grant_type") != Some("urn:ietf:params:oauth:grant-type:token-exchange")
-        || field("subject_token_type") != Some("urn:ietf:params:oauth:token-type:jwt")
+        || !(narrows || field("subject_token_type") == Some("urn:ietf:params:oauth:token-type:jwt"))
         || field("subject_token").is_none()
     {
         return refused("invalid_request", "this is not a token exchange");

@@ -17,15 +17,16 @@ fn the_help_lists_commands_examples_variables_and_exit_codes() {
     Usage: daypass <COMMAND>
 
     Commands:
-      login       Signs in to a server, and trusts it from then on
-      token       Prints an access token
-      status      Shows who you are, until when, for which indexes, and what to do next
-      ambient     Shows which CI system or cloud vouches for this job or machine, and why
-      logout      Signs out: revokes the credentials, deletes them, and forgets the server
-      helper      Answers another tool in its own credential-helper protocol
-      admin       Administers a server
-      pull-token  Passwords for tools that can do nothing better: the last resort
-      completion  Prints a script that completes `daypass` in a shell
+      login            Signs in to a server, and trusts it from then on
+      token            Prints an access token
+      status           Shows who you are, until when, for which indexes, and what to do next
+      ambient          Shows which CI system or cloud vouches for this job or machine, and why
+      logout           Signs out: revokes the credentials, deletes them, and forgets the server
+      service-account  Keys of machines that nothing else vouches for
+      helper           Answers another tool in its own credential-helper protocol
+      admin            Administers a server
+      pull-token       Passwords for tools that can do nothing better: the last resort
+      completion       Prints a script that completes `daypass` in a shell
 
     Options:
       -h, --help
@@ -110,6 +111,13 @@ fn each_command_has_help_with_an_example() {
               Who vouches for this job or machine: one of the names that `daypass ambient` lists, or
               `auto` for the first that is here. Remembered, and asked again for each credential
 
+          --service-account <NAME>
+              The service account that this machine is
+
+          --key <FILE>
+              The file with the service account's private key; its path is remembered, the key itself is
+              not
+
       -o, --output <OUTPUT>
               How the result is written
 
@@ -130,6 +138,7 @@ fn each_command_has_help_with_an_example() {
       daypass login https://packages.example.com --identity ci/app --ambient azure-devops
       daypass login https://packages.example.com --identity-token /run/job/token
       fetch-token | daypass login https://packages.example.com --identity ci/app --identity-token -
+      daypass login https://packages.example.com --service-account build-box --key box.pem
 
     Profiles:
       Several accounts of one server stand side by side as profiles. The first is the default. A

@@ -139,6 +139,10 @@ impl Looker<'_> {
                 let state = if enough { State::SignedIn } else { State::Renewable };
                 (state, format!("nothing to do, as long as {} vouches for this", ambient.provider().title))
             }
+            Ok(Source::ServiceAccount(_, key)) => {
+                let state = if enough { State::SignedIn } else { State::Renewable };
+                (state, format!("nothing to do, as long as the key in `{}` is the service account's", key.display()))
+            }
             Err(_) if enough => (State::SignedIn, "nothing to do until then; after that, sign in again".to_owned()),
             Err(failure) => (State::SignInNeeded, failure.hint.unwrap_or(failure.message)),
         }
