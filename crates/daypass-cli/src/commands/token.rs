@@ -103,6 +103,6 @@ fn narrower(arguments: &Token) -> Result<Option<Narrower>, Failure> {
 /// one.
 fn narrow(entry: Entry, narrower: &Narrower, clock: &dyn Clock) -> Result<Entry, Failure> {
     let asked_at = clock.now();
-    let narrowed = issuer_client::narrow(&entry.server, &entry.access_token, &narrower.details, narrower.life, clock)?;
-    Ok(entry.narrowed(narrowed.access_token, asked_at, narrowed.expires_in))
+    let issued = issuer_client::narrow(&entry.server, &entry.access_token, &narrower.details, narrower.life, clock)?;
+    Ok(entry.narrowed(issued.access_token, asked_at, issued.expires_in))
 }

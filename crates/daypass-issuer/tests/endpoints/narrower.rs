@@ -247,8 +247,8 @@ async fn what_is_no_access_token_of_ours_is_refused_without_a_word_why() {
     let house = house().await;
     let held = workload(&house).await;
     let session = house.session().await;
-    let (head, signature) = held.rsplit_once('.').unwrap();
-    let (header, _) = head.split_once('.').unwrap();
+    let (signed, signature) = held.rsplit_once('.').unwrap();
+    let (header, _) = signed.split_once('.').unwrap();
     let wider = claims(&held).to_string().replace("acme-*", "*");
     let forged = format!("{header}.{}.{signature}", URL_SAFE_NO_PAD.encode(wider));
     let none =

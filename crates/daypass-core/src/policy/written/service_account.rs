@@ -1,6 +1,6 @@
 //! A service account as it is written: an identity and the issuer that vouches for it alone, in one table.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -59,9 +59,9 @@ impl WrittenServiceAccount {
 pub(super) fn check_all(
     written: Vec<WrittenServiceAccount>,
 ) -> Result<(Vec<TrustedIssuer>, Vec<Identity>), InvalidPolicy> {
-    let mut names = BTreeMap::new();
+    let mut names = BTreeSet::new();
     for account in &written {
-        if names.insert(account.name.clone(), ()).is_some() {
+        if !names.insert(&account.name) {
             return Err(InvalidPolicy::Twice { kind: "service account", name: account.name.to_string() });
         }
     }
