@@ -39,6 +39,10 @@ const PATIENCE_WITH_THE_MACHINE: Duration = Duration::from_secs(2);
 /// An outside token in JSON, and a little more.
 const LARGEST: usize = 128 * 1024;
 
+/// The remedy where a provider has no better one.
+const WHAT_TO_DO: &str = "`daypass ambient` shows who was asked and why; run the job again, and if it says the same, look \
+                          at the provider's own pages for what lets a job have one";
+
 /// Somebody who is asked for an outside token.
 pub(super) struct Service {
     /// Who it is, for people.
@@ -125,7 +129,8 @@ impl Service {
         Err(Failure::new(
             status,
             format!("{} gives no identity token: status {}{said}", self.title, answer.status.as_u16()),
-        ))
+        )
+        .hint(WHAT_TO_DO))
     }
 
     fn no_answer(&self, error: &HttpError) -> Failure {
@@ -134,12 +139,12 @@ impl Service {
             HttpError::Setup(_) => Status::Local,
             _ => Status::Unreachable,
         };
-        Failure::new(status, format!("{} gives no identity token: {error}", self.title))
+        Failure::new(status, format!("{} gives no identity token: {error}", self.title)).hint(WHAT_TO_DO)
     }
 
     /// Nonsense in the place of an outside token.
     pub(super) fn nonsense(&self, what: &str) -> Failure {
-        Failure::new(Status::Unreachable, format!("{} gives no identity token: {what}", self.title))
+        Failure::new(Status::Unreachable, format!("{} gives no identity token: {what}", self.title)).hint(WHAT_TO_DO)
     }
 
     /// The outside token that stands in a JSON answer under `name`.

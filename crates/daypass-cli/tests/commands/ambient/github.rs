@@ -72,6 +72,8 @@ fn a_service_that_stumbles_is_asked_again_and_one_that_refuses_is_not() {
     ----- stdout
     ----- stderr
     error: GitHub Actions gives no identity token: status 403: Resource not accessible
+
+    hint: `daypass ambient` shows who was asked and why; run the job again, and if it says the same, look at the provider's own pages for what lets a job have one
     ");
     assert_eq!(refuses.asked().len(), 1);
 
