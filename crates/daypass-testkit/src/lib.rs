@@ -6,3 +6,4 @@ pub mod github;
 pub mod oidc;
 pub mod upstream;
 pub mod wheel;
+pub mod workload;

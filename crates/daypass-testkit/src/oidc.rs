@@ -198,7 +198,7 @@ impl State {
 }
 
 /// Lays `over`'s members over `base`'s; a `null` removes a member.
-fn overlay(base: &mut Value, over: Value) {
+pub(crate) fn overlay(base: &mut Value, over: Value) {
     let (Value::Object(base), Value::Object(over)) = (base, over) else { return };
     for (name, value) in over {
         set_or_remove(base, name, value);
