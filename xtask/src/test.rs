@@ -5,6 +5,7 @@
 mod people;
 mod python;
 mod stage;
+mod workloads;
 
 use std::time::{Duration, Instant};
 

@@ -29,9 +29,14 @@ pub(super) fn scripts(workspace: &Workspace) -> Result<PathBuf> {
     if !Path::new("/usr/bin/chromium").is_file() {
         system::install("chromium")?;
     }
+    beside_packages(workspace, "people", "a provider, a browser's driver and certified clients")
+}
+
+/// A folder of `tests`, copied beside the Node packages that its lock file names.
+pub(super) fn beside_packages(workspace: &Workspace, name: &str, what: &str) -> Result<PathBuf> {
     system::require("node", "nodejs")?;
-    let (source, folder) = (workspace.root.join("tests/people"), workspace.tools().join("people"));
-    packages(&source, &folder)?;
+    let (source, folder) = (workspace.root.join("tests").join(name), workspace.tools().join(name));
+    packages(&source, &folder, what)?;
     for entry in fs::read_dir(&source)? {
         let entry = entry?;
         if entry.file_type()?.is_file() {
@@ -42,12 +47,12 @@ pub(super) fn scripts(workspace: &Workspace) -> Result<PathBuf> {
 }
 
 /// The Node packages, when the lock file is another one than last time.
-fn packages(source: &Path, folder: &Path) -> Result<()> {
+fn packages(source: &Path, folder: &Path, what: &str) -> Result<()> {
     let (lock, stamp) = (fs::read(source.join("package-lock.json"))?, folder.join("installed.json"));
     if fs::read(&stamp).is_ok_and(|installed| installed == lock) {
         return Ok(());
     }
-    complain("installing a provider, a browser's driver and certified clients for the journeys");
+    complain(format_args!("installing {what} for the journeys"));
     system::require("npm", "npm")?;
     fs::create_dir_all(folder)?;
     for name in ["package.json", "package-lock.json"] {

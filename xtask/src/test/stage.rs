@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::people;
+use super::{people, workloads};
 use crate::{
     command::run,
     say::complain,
@@ -55,6 +55,8 @@ pub(super) fn prepare(workspace: &Workspace) -> Result<PathBuf> {
         "twine": people::twine(workspace, &wheel)?,
         "authlib": people::authlib(workspace)?,
         "aws": { "python": tools::environment(workspace, "aws", &AWS)?.join("python"), "scripts": workspace.root.join("tests/aws") },
+        "workloads": workloads::scripts(workspace)?,
+        "judges": workloads::judges(workspace)?,
         "screenshots": workspace.target.join("screenshots"),
     });
     fs::write(&told, serde_json::to_vec_pretty(&content)?)?;

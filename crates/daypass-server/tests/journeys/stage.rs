@@ -85,6 +85,16 @@ impl Stage {
         command
     }
 
+    /// The scripts of `tests/workloads`, beside the toolkit of GitHub's Actions.
+    pub(crate) fn workloads(&self) -> PathBuf {
+        self.path("workloads")
+    }
+
+    /// A Python with other people's clients of CIs and clouds.
+    pub(crate) fn judges(&self) -> PathBuf {
+        self.path("judges")
+    }
+
     /// Where pictures of pages go.
     pub(crate) fn screenshots(&self) -> PathBuf {
         self.path("screenshots")
