@@ -32,4 +32,5 @@ mod slow;
 mod stage;
 mod tour;
 mod users;
+mod workloads;
 mod world;
