@@ -139,6 +139,10 @@ async fn make(parts: &Parts, caller: &Caller, asker: &Asker, wanted: Wanted) -> 
             "only a person who signed in makes pull tokens; an identity needs none: it proves itself anew",
         )
     })?;
+    // It was made to be worth less, and for a shorter time: it must not become a password for a year.
+    if !asker.claims.parents.is_empty() {
+        return Err(denied(parts, caller, asker, "a narrower access token makes no pull tokens; sign in for one"));
+    }
     let grants = pull_token::grants_for(wanted.grants.as_deref(), &asker.grants).map_err(|error| match error {
         NotMade::NotHeld { .. } | NotMade::NothingHeld => denied(parts, caller, asker, &error.to_string()),
         NotMade::Nothing | NotMade::TooMany | NotMade::Life => problem(StatusCode::BAD_REQUEST, &error.to_string()),

@@ -33,7 +33,7 @@ async fn ask(house: &House, access: &str, details: &str, more: &[(&str, &str)]) 
     house.post("/oauth/token", &form).await
 }
 
-async fn narrow(house: &House, access: &str, projects: &[&str]) -> Answer {
+pub(crate) async fn narrow(house: &House, access: &str, projects: &[&str]) -> Answer {
     ask(house, access, &pulls(projects).to_string(), &[]).await
 }
 

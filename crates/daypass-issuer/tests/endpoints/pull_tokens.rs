@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     house::{Answer, House},
+    narrower::narrow,
     people::{self, Tokens, house, loaded, written},
 };
 
@@ -189,6 +190,16 @@ async fn an_identity_makes_none_even_if_it_administers_everything() {
         let status = if repository_id == "75" { 200 } else { 403 };
         assert_eq!(house.pull_tokens("GET", "", &access, "").await.status, status);
     }
+}
+
+#[tokio::test]
+async fn a_narrower_access_token_makes_none() {
+    let house = house().await;
+    let access = house.session().await.access;
+    let narrower = narrow(&house, &access, &["acme-*"]).await.json()["access_token"].as_str().unwrap().to_owned();
+    let answer = house.pull_tokens("POST", "", &narrower, json!({"name": "a"})).await;
+    assert_eq!(answer.status, 403, "{}", answer.body);
+    house.pull_token(&access, json!({"name": "a"})).await;
 }
 
 #[tokio::test]
