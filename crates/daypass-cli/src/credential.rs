@@ -121,12 +121,12 @@ impl Source {
         let provider = ambient.provider();
         match (provider.supply, failure.status) {
             (Supply::Kept, Status::Replayed) => failure.hint(format!(
-                "{} gives the same identity token again until it is nearly over, and this server takes it once: have \
+                "{} gives the same identity token again until it is nearly over, and this server takes it no more: have \
                  the server take it more often (`replay` of its issuer)",
                 provider.title
             )),
             (Supply::OnePerJob(_), Status::Replayed) => failure.hint(format!(
-                "{} gives each job one identity token, and this server takes it once: install while the credential of \
+                "{} gives each job one identity token, and this server takes it no more: install while the credential of \
                  the first time lasts, or have the server take it more often (`replay` of its issuer)",
                 provider.title
             )),
@@ -288,15 +288,16 @@ pub(crate) fn renew(
     }
     // Before the proof is spent: it may be good only once.
     let seat = cache.seat(key)?;
-    let sent = source.proof_for(environment, wanted.server, clock).inspect_err(|failure| lock.share(failure, clock))?;
+    let evidence =
+        source.proof_for(environment, wanted.server, clock).inspect_err(|failure| lock.share(failure, clock))?;
     let asked_at = clock.now();
-    let issued = match &sent {
+    let issued = match &evidence {
         Sent::Proof(proof) => issuer_client::exchange(wanted, proof, clock),
         Sent::Assertion(assertion) => issuer_client::authenticate(wanted, assertion, clock),
     };
     let issued = issued.map_err(|failure| {
         lock.share(&failure, clock);
-        source.advise(failure, &sent, clock)
+        source.advise(failure, &evidence, clock)
     })?;
     let entry = Entry::new(key, issued.identity, issued.access_token, asked_at, issued.life);
     seat.keep(&entry)?;

@@ -21,7 +21,7 @@ impl Store {
         );
         // As many as there can be; the rest is nobody's.
         let ids = claims.ids().chain(std::iter::repeat("")).take(1 + MOST_PARENTS);
-        let query = ids.fold(query, |query, id| query.bind(id));
+        let query = ids.fold(query, sqlx::query::Query::bind);
         let query = query.bind(session).bind(&*claims.sub);
         let found = self.find_all("revocation", query, revocation::read_row).await?;
         Ok(found.iter().any(|row| row.revocation.what.covers(claims)))

@@ -131,7 +131,7 @@ fn where_the_proof_is_spent_the_access_token_is_good_until_its_last_minute() {
     ----- stdout
     [ACCESS]
     ----- stderr
-    warning: http://[SERVER]: the outside token was already exchanged once; what is in the cache is good for 14 minutes more
+    warning: http://[SERVER]: the server takes this outside token no more: it was exchanged before; what is in the cache is good for 14 minutes more
     ");
     assert_eq!(given(&person, &issuer), 1);
     assert!(person.run(["token"]).status.success());
@@ -151,7 +151,7 @@ fn assert_snapshot_of_a_spent_proof(person: &Person) {
         exit code: 3
         ----- stdout
         ----- stderr
-        error: http://[SERVER]: the outside token was already exchanged once
+        error: http://[SERVER]: the server takes this outside token no more: it was exchanged before
 
         hint: request a fresh outside token from the CI for every exchange
         ");

@@ -49,7 +49,7 @@ fn a_proof_that_was_spent_is_told_apart() {
     exit code: 3
     ----- stdout
     ----- stderr
-    error: http://[SERVER]: the outside token was already exchanged once
+    error: http://[SERVER]: the server takes this outside token no more: it was exchanged before
 
     hint: request a fresh outside token from the CI for every exchange
     ");

@@ -32,7 +32,7 @@ pub enum ExchangeError {
         server: PublicUrl,
     },
     /// The outside token was exchanged before.
-    #[error("the outside token was already exchanged once")]
+    #[error("the server takes this outside token no more: it was exchanged before")]
     Replayed,
     /// The server refused (RFC 6749 §5.2).
     #[error("the server refused: {description}")]

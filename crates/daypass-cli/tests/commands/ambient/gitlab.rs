@@ -52,9 +52,9 @@ fn where_the_one_token_is_taken_once_its_credential_does_until_its_end() {
     exit code: 3
     ----- stdout
     ----- stderr
-    error: http://[SERVER]: the outside token was already exchanged once
+    error: http://[SERVER]: the server takes this outside token no more: it was exchanged before
 
-    hint: GitLab CI/CD gives each job one identity token, and this server takes it once: install while the credential of the first time lasts, or have the server take it more often (`replay` of its issuer)
+    hint: GitLab CI/CD gives each job one identity token, and this server takes it no more: install while the credential of the first time lasts, or have the server take it more often (`replay` of its issuer)
     ");
 }
 
