@@ -3,11 +3,12 @@
 use daypass_core::clock::Clock;
 
 use crate::{
-    arguments::{Admin, AdminIdentity, Command, Helper, ServiceAccount},
+    arguments::{Command, Helper, ServiceAccount},
     environment::Environment,
     failure::Failure,
 };
 
+mod admin;
 mod ambient;
 mod audit;
 mod completion;
@@ -28,10 +29,7 @@ pub(crate) fn run(command: Command, environment: &Environment, clock: &dyn Clock
         Command::Status(arguments) => status::run(&arguments, environment, clock),
         Command::Ambient(arguments) => ambient::run(&arguments, environment),
         Command::Logout(arguments) => logout::run(&arguments, environment, clock),
-        Command::Admin(Admin::Audit(arguments)) => audit::run(&arguments, environment, clock),
-        Command::Admin(Admin::Identity(AdminIdentity::Explain(arguments))) => {
-            explain::run(&arguments, environment, clock)
-        }
+        Command::Admin(command) => admin::run(command, environment, clock),
         Command::PullToken(command) => pull_token::run(&command, environment, clock),
         Command::ServiceAccount(ServiceAccount::Keygen(arguments)) => service_account::keygen(&arguments),
         Command::Completion(arguments) => completion::run(&arguments),

@@ -8,6 +8,7 @@ use crate::{
     digest::Sha256,
     names::{FileName, IndexName, ProjectName, PullTokenName},
     person::SessionId,
+    policy::ObjectChange,
     pull_token::PullToken,
 };
 
@@ -64,6 +65,9 @@ pub struct AuditEvent {
     /// The `User-Agent` it sent, cut to 200 characters.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub user_agent: Option<String>,
+    /// What was changed in the policy: the object before and after.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub change: Option<Box<ObjectChange>>,
 }
 
 impl AuditEvent {
@@ -89,6 +93,7 @@ impl AuditEvent {
             file: None,
             source: None,
             user_agent: None,
+            change: None,
         }
     }
 
@@ -195,6 +200,33 @@ pub enum AuditKind {
     /// A pull token was revoked.
     #[serde(rename = "pull_token.revoked")]
     PullTokenRevoked,
+    /// An issuer was made over the API; `change` says what it was and is.
+    #[serde(rename = "issuer.created")]
+    IssuerCreated,
+    /// An issuer was changed over the API; `change` says what it was and is.
+    #[serde(rename = "issuer.updated")]
+    IssuerUpdated,
+    /// An issuer was deleted over the API; `change` says what it was and is.
+    #[serde(rename = "issuer.deleted")]
+    IssuerDeleted,
+    /// An identity was made over the API; `change` says what it was and is.
+    #[serde(rename = "identity.created")]
+    IdentityCreated,
+    /// An identity was changed over the API; `change` says what it was and is.
+    #[serde(rename = "identity.updated")]
+    IdentityUpdated,
+    /// An identity was deleted over the API; `change` says what it was and is.
+    #[serde(rename = "identity.deleted")]
+    IdentityDeleted,
+    /// A role was made over the API; `change` says what it was and is.
+    #[serde(rename = "role.created")]
+    RoleCreated,
+    /// A role was changed over the API; `change` says what it was and is.
+    #[serde(rename = "role.updated")]
+    RoleUpdated,
+    /// A role was deleted over the API; `change` says what it was and is.
+    #[serde(rename = "role.deleted")]
+    RoleDeleted,
 }
 
 impl AuditKind {
@@ -228,6 +260,15 @@ impl AuditKind {
             Self::AccountChanged => "account.changed",
             Self::PullTokenCreated => "pull_token.created",
             Self::PullTokenRevoked => "pull_token.revoked",
+            Self::IssuerCreated => "issuer.created",
+            Self::IssuerUpdated => "issuer.updated",
+            Self::IssuerDeleted => "issuer.deleted",
+            Self::IdentityCreated => "identity.created",
+            Self::IdentityUpdated => "identity.updated",
+            Self::IdentityDeleted => "identity.deleted",
+            Self::RoleCreated => "role.created",
+            Self::RoleUpdated => "role.updated",
+            Self::RoleDeleted => "role.deleted",
         }
     }
 }

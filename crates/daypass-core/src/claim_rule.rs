@@ -7,8 +7,9 @@
 mod glob;
 mod path;
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 pub use glob::{Glob, InvalidGlob};
@@ -196,6 +197,21 @@ impl fmt::Display for ClaimRule {
             }
             Self::Contains(value) => write!(f, "a list with {}", value.to_json()),
         }
+    }
+}
+
+impl JsonSchema for ClaimRule {
+    fn schema_name() -> Cow<'static, str> {
+        "ClaimRule".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let text = json!({ "type": "string", "minLength": 1, "maxLength": LONGEST_TEXT });
+        let scalar = json!({ "anyOf": [text, { "type": "integer" }, { "type": "boolean" }] });
+        let list = |of: &Value| json!({ "type": "array", "items": of, "minItems": 1, "maxItems": MOST_VALUES });
+        let member = |name: &str, of: &Value| json!({ "type": "object", "properties": { name: of }, "required": [name], "additionalProperties": false });
+        let globs = json!({ "anyOf": [text, list(&text)] });
+        json_schema!({ "anyOf": [scalar, list(&scalar), member("glob", &globs), member("contains", &scalar)] })
     }
 }
 

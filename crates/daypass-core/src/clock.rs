@@ -1,8 +1,12 @@
 //! Where the time comes from, and durations as people write them.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::{
+    borrow::Cow,
+    sync::atomic::{AtomicI64, Ordering},
+};
 
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
 /// Tells the time. Passed to whoever needs it; tests move a [`ManualClock`].
@@ -87,6 +91,16 @@ impl std::str::FromStr for Ttl {
 impl<'de> Deserialize<'de> for Ttl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for Ttl {
+    fn schema_name() -> Cow<'static, str> {
+        "Duration".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "examples": ["15m", "1h 30m", "7d"], "minLength": 2 })
     }
 }
 

@@ -1,7 +1,8 @@
 //! What may be done, on which index and projects.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
 };
 
 /// Something one may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// Read pages and download files.
@@ -152,8 +153,28 @@ impl<'de> Deserialize<'de> for GrantedIndex {
     }
 }
 
+impl JsonSchema for ProjectPattern {
+    fn schema_name() -> Cow<'static, str> {
+        "ProjectPattern".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9_.*-]{1,128}$" })
+    }
+}
+
+impl JsonSchema for GrantedIndex {
+    fn schema_name() -> Cow<'static, str> {
+        "GrantedIndex".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": r"^(\*|[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?)$" })
+    }
+}
+
 /// One permission: these actions, on these projects of this index.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Grant {
     /// The index, or every index.

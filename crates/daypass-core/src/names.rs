@@ -1,6 +1,10 @@
 //! What things may be called. Parsed once where a value enters; inside, only these types.
 
-use std::{borrow::Borrow, fmt, str::FromStr};
+use std::{
+    borrow::{Borrow, Cow},
+    fmt,
+    str::FromStr,
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -22,7 +26,7 @@ impl InvalidName {
 }
 
 macro_rules! name_type {
-    ($(#[$doc:meta])* $name:ident, $parse:path) => {
+    ($(#[$doc:meta])* $name:ident, $parse:path, $pattern:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub struct $name(Box<str>);
@@ -71,6 +75,16 @@ macro_rules! name_type {
                 String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
             }
         }
+
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "pattern": $pattern })
+            }
+        }
     };
 }
 
@@ -79,32 +93,38 @@ name_type!(
     ///
     /// Lower-case letters, digits and hyphens, 1 to 64 of them, and none of the server's own first segments.
     IndexName,
-    index_name
+    index_name,
+    r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$"
 );
 name_type!(
     /// The name of a project, normalized (PEP 503): lower case, runs of `-`, `_` and `.` become one `-`.
     ProjectName,
-    project_name
+    project_name,
+    r"^[A-Za-z0-9]([A-Za-z0-9_.-]{0,126}[A-Za-z0-9])?$"
 );
 name_type!(
     /// The name of a distribution file, a single path segment: `acme_hello-1.0-py3-none-any.whl`.
     FileName,
-    file_name
+    file_name,
+    r"^[A-Za-z0-9_][A-Za-z0-9_.+!-]{0,254}$"
 );
 name_type!(
     /// The name under which an outside issuer is registered.
     IssuerName,
-    label
+    label,
+    r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 );
 name_type!(
     /// The name of a provider: where people come from. One segment of `/oauth/callback/{provider}`.
     ProviderName,
-    provider_name
+    provider_name,
+    r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 );
 name_type!(
     /// The name of a built-in account. It is never given to anybody else.
     AccountName,
-    account_name
+    account_name,
+    r"^[a-z0-9][a-z0-9_.-]{0,63}$"
 );
 name_type!(
     /// The name of a service account: a machine that proves who it is with a key of its own.
@@ -114,7 +134,8 @@ name_type!(
 name_type!(
     /// The `client_id` of a registered OAuth client (RFC 6749 §2.2).
     ClientId,
-    client_id
+    client_id,
+    r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 );
 name_type!(
     /// The name that whoever made a pull token gave it.
@@ -124,7 +145,15 @@ name_type!(
 name_type!(
     /// The name of an identity; may be structured by slashes: `ci/app`.
     IdentityName,
-    identity_name
+    identity_name,
+    r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}(/[A-Za-z0-9][A-Za-z0-9_.-]{0,63})*$"
+);
+
+name_type!(
+    /// The name of a role binding, so that it can be changed by it.
+    RoleName,
+    role_name,
+    r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 );
 
 /// First path segments that the server keeps for itself, so no index can be called so.
@@ -182,6 +211,10 @@ fn label(text: &str) -> Result<String, InvalidName> {
 
 fn provider_name(text: &str) -> Result<String, InvalidName> {
     plain_label("provider name", text)
+}
+
+fn role_name(text: &str) -> Result<String, InvalidName> {
+    plain_label("role name", text)
 }
 
 fn client_id(text: &str) -> Result<String, InvalidName> {

@@ -49,13 +49,21 @@ use crate::{
     provider::Provider,
     role::Binding,
 };
+pub use authority::{Authority, NotAllowed, granted};
 pub use invalid::InvalidPolicy;
+pub use objects::{NoSuchKind, ObjectKind, Objects};
+pub use plan::{ObjectChange, Turn, findings, plan, together};
+pub use schema::schema;
 pub use seats::{Membership, Rights};
 
+mod authority;
 mod invalid;
 mod lookup;
+mod objects;
 mod people;
 pub(crate) mod pins;
+mod plan;
+mod schema;
 mod seats;
 mod written;
 
@@ -76,6 +84,10 @@ pub struct Policy {
     /// What each seat of the bindings grants, by the seat's digest.
     seats: Arc<HashMap<Box<str>, Grant>>,
     lookup: Arc<lookup::Lookup>,
+    /// Issuers, identities and roles as they were written.
+    written: Objects,
+    /// How many grants an identity has of its own, where roles bind more to it.
+    own_grants: HashMap<IdentityName, usize>,
 }
 
 impl Policy {
@@ -83,19 +95,29 @@ impl Policy {
     pub fn parse(text: &str) -> Result<Self, InvalidPolicy> {
         let written: written::Written =
             toml::from_str(text).map_err(|error| InvalidPolicy::Syntax(error.to_string().trim_end().to_owned()))?;
-        written.check()
+        // Once more, as it stands: whoever administers is shown what was written, not what was made of it.
+        let value = toml::from_str(text).map_err(|error| InvalidPolicy::Syntax(error.to_string()))?;
+        Ok(Self { written: Objects::collect(&value).0, ..written.check()? })
     }
 
     /// Reads a policy, or a part of one, that is written as JSON in the same form.
     pub fn from_json(value: &serde_json::Value) -> Result<Self, InvalidPolicy> {
         let written = written::Written::deserialize(value).map_err(|error| InvalidPolicy::Syntax(error.to_string()))?;
-        written.check()
+        Ok(Self { written: Objects::collect(value).0, ..written.check()? })
     }
 
     /// Several files as one policy: names must be unique over all, and every named issuer must be there.
+    ///
+    /// A part may be merged already: then it counts as the files that it came from.
     pub fn merge(parts: impl IntoIterator<Item = Self>) -> Result<Self, InvalidPolicy> {
         let mut all = Self::default();
-        for part in parts {
+        for mut part in parts {
+            for identity in &mut part.identities {
+                if let Some(own) = part.own_grants.get(&identity.name) {
+                    identity.grants.truncate(*own);
+                }
+            }
+            all.written.extend(part.written);
             all.issuers.extend(part.issuers);
             all.identities.extend(part.identities);
             all.providers.extend(part.providers);
@@ -122,6 +144,7 @@ impl Policy {
                     let reason = "it is bound to a role and not defined".to_owned();
                     return Err(InvalidPolicy::Makes { kind: "identity", name: name.to_string(), reason });
                 };
+                self.own_grants.entry(name.clone()).or_insert(identity.grants.len());
                 identity.grants.push(binding.grant.clone());
             }
         }
@@ -154,6 +177,11 @@ impl Policy {
             }
         }
         Ok(())
+    }
+
+    /// Issuers, identities and roles as they were written.
+    pub fn objects(&self) -> &Objects {
+        &self.written
     }
 
     /// All registered issuers.

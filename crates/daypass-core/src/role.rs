@@ -1,16 +1,17 @@
 //! Roles: what people and identities may do, bound to them by the policy.
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::{
     grant::{Action, Grant, GrantedIndex, ProjectPattern},
-    names::{IdentityName, ProviderName},
+    names::{IdentityName, ProviderName, RoleName},
 };
 
 /// A bundle of actions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Pulls.
@@ -68,6 +69,8 @@ impl FromStr for Role {
 /// A role, where it holds, and who has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
+    /// What it is called, where it was given a name.
+    pub name: Option<RoleName>,
     /// The role on an index and its projects.
     pub grant: Grant,
     /// People.
@@ -95,6 +98,16 @@ impl<'de> Deserialize<'de> for Member {
             Some(Self { provider: provider.parse().ok().filter(|_| sane)?, name: name.into() })
         });
         parsed.ok_or_else(|| de::Error::custom(format!("`{}` is not `PROVIDER/NAME`", text.escape_debug())))
+    }
+}
+
+impl JsonSchema for Member {
+    fn schema_name() -> Cow<'static, str> {
+        "Member".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}/.{1,255}$" })
     }
 }
 

@@ -4,6 +4,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use daypass_core::policy::InvalidPolicy;
 use daypass_store::StoreError;
 use serde_json::json;
 
@@ -19,6 +20,9 @@ pub enum IssuerError {
     /// The cryptographic library refused.
     #[error("could not {0}")]
     Crypto(&'static str),
+    /// The policy files, and what was made over the API beside them, make no sense together.
+    #[error("the policy files and the stored policy do not fit together: {0}")]
+    Policy(#[from] InvalidPolicy),
     /// An outside issuer's keys cannot even be asked for.
     #[error("issuer `{issuer}`: {reason}")]
     Issuer {

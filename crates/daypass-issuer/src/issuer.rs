@@ -14,7 +14,7 @@ use axum::{
 };
 use daypass_core::{
     SignedDuration, Timestamp, clock::Clock, digest::Sha256, key_rotation::RotateEvery, names::IndexName, opaque::Kind,
-    person::SessionId, public_url::PublicUrl, secret::Secret, session::SessionLimits,
+    person::SessionId, policy::Policy, public_url::PublicUrl, secret::Secret, session::SessionLimits,
 };
 use daypass_oidc::jwks::KeySet;
 use daypass_store::Store;
@@ -24,7 +24,7 @@ use tokio::time::{Instant, MissedTickBehavior, timeout};
 
 use crate::{
     accounts::{self, Checks},
-    audit_api, authorize,
+    admin, audit_api, authorize,
     bounds::Bounds,
     device, discovery,
     error::IssuerError,
@@ -35,6 +35,7 @@ use crate::{
     refusals::Refusals,
     revocation, session_api,
     sign_in::{choose, provider_door},
+    stored_policy::StoredPolicy,
     token_endpoint,
     trust::{LoadedPolicy, Trust},
 };
@@ -151,7 +152,8 @@ impl Issuer {
         let refreshes = Cache::builder().max_capacity(100_000).time_to_live(Duration::from_mins(2)).build();
         let narrowed = Cache::builder().max_capacity(100_000).time_to_live(Duration::from_mins(1)).build();
         let refusals = Refusals::new(clock.clone());
-        let trust = Trust::new(policy, clock.clone(), options.allow_loopback_issuers)?;
+        let stored = StoredPolicy::read(&store).await?;
+        let trust = Trust::new(policy, stored, clock.clone(), options.allow_loopback_issuers)?;
         Ok(Self(Arc::new(Parts {
             public_url,
             store,
@@ -176,7 +178,12 @@ impl Issuer {
         self.0.keys.public().clone()
     }
 
-    /// Puts another policy in force.
+    /// The policy in force, files and stored objects as one, followed as it changes.
+    pub fn policy(&self) -> Arc<ArcSwap<Policy>> {
+        self.0.trust.policy().clone()
+    }
+
+    /// Puts what the policy files say now in force, beside what is stored.
     pub fn replace_policy(&self, policy: LoadedPolicy) -> Result<(), IssuerError> {
         self.0.trust.replace(policy)
     }
@@ -203,6 +210,7 @@ impl Issuer {
             .route("/api/v1/pull-tokens", get(pull_token_api::get).post(pull_token_api::post))
             .route("/api/v1/pull-tokens/{id}", delete(pull_token_api::delete))
             .merge(accounts::routes())
+            .merge(admin::routes())
             .layer(DefaultBodyLimit::max(LARGEST_BODY))
             .with_state(self.0.clone())
     }
@@ -211,7 +219,7 @@ impl Issuer {
     ///
     /// None of these waits for another: a long sweep must not keep a revoked key alive.
     pub async fn run(&self) {
-        tokio::join!(self.follow_keys(), self.turn_keys(), self.record_counts(), self.sweep());
+        tokio::join!(self.follow_keys(), self.follow_policy(), self.turn_keys(), self.record_counts(), self.sweep());
     }
 
     async fn follow_keys(&self) {
@@ -234,6 +242,15 @@ impl Issuer {
             if seen_at.elapsed() >= BLIND_AFTER {
                 parts.keys.go_blind();
             }
+        }
+    }
+
+    async fn follow_policy(&self) {
+        let mut follow = tokio::time::interval(FOLLOW_EVERY);
+        follow.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            follow.tick().await;
+            self.0.follow_policy().await;
         }
     }
 

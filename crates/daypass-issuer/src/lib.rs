@@ -34,6 +34,8 @@
 //! | `service_accounts` | RFC 7523: machines that sign with a key of their own |
 //! | `revocation` | `POST /oauth/revoke` (RFC 7009) |
 //! | `discovery` | the well-known documents |
+//! | `stored_policy` | the policy that was made over the API, followed from the store |
+//! | `admin` | `/api/v1/issuers`, `identities`, `roles`, `policy`: changing the policy |
 //! | `audit_api` | `GET /api/v1/audit` |
 //! | [`pages`] | what people see: sign-in, device code, invite, where it ends |
 //! | `body` | a request's body, bounded in size and in time |
@@ -43,6 +45,7 @@
 //! | `error` | what can go wrong, and the one place where it becomes an HTTP answer |
 
 mod accounts;
+mod admin;
 mod audit_api;
 mod authorize;
 mod bearer;
@@ -74,6 +77,7 @@ mod session_api;
 mod sign_in;
 mod signing_key;
 mod still_granted;
+mod stored_policy;
 mod token_endpoint;
 mod trust;
 

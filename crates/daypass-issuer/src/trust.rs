@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use arc_swap::ArcSwap;
@@ -11,7 +11,7 @@ use daypass_core::{
     digest::Sha256,
     issuer::{KeySource, TrustedIssuer},
     names::{ClientId, IssuerName, ProviderName},
-    policy::Policy,
+    policy::{Policy, together},
     provider::Provider,
     secret::Secret,
 };
@@ -23,7 +23,7 @@ use daypass_oidc::{
     verify::Unverified,
 };
 
-use crate::error::IssuerError;
+use crate::{error::IssuerError, stored_policy::StoredPolicy};
 
 /// A policy together with the key files it names, read by whoever may touch files.
 #[derive(Debug, Clone, Default)]
@@ -43,12 +43,21 @@ pub struct LoadedPolicy {
 /// Whom we trust now. Replaced as a whole, so that a decision never mixes two policies.
 pub(crate) struct Trust {
     now: ArcSwap<InForce>,
+    /// The policy in force, for the index.
+    policy: Arc<ArcSwap<Policy>>,
+    /// Held while a policy is replaced, so that of two at once the second is made with the first.
+    replacing: Mutex<()>,
     clock: Arc<dyn Clock>,
     allow_loopback_issuers: bool,
 }
 
 /// One policy and the keys that go with it.
 pub(crate) struct InForce {
+    /// What the files say.
+    pub(crate) files: Arc<LoadedPolicy>,
+    /// What was made over the API.
+    pub(crate) stored: Arc<StoredPolicy>,
+    /// Both as one.
     pub(crate) policy: Arc<Policy>,
     /// By `iss`: the only issuers that are ever looked at or asked for keys.
     by_url: HashMap<Box<str>, Trusted>,
@@ -80,29 +89,66 @@ pub(crate) struct Aws {
 impl Trust {
     pub(crate) fn new(
         loaded: LoadedPolicy,
+        stored: StoredPolicy,
         clock: Arc<dyn Clock>,
         allow_loopback_issuers: bool,
     ) -> Result<Self, IssuerError> {
         let nothing = InForce {
+            files: Arc::default(),
+            stored: Arc::default(),
             policy: Arc::default(),
             by_url: HashMap::new(),
             providers: BTreeMap::new(),
             client_secrets: BTreeMap::new(),
         };
-        let trust = Self { now: ArcSwap::from_pointee(nothing), clock, allow_loopback_issuers };
-        trust.replace(loaded)?;
+        let (now, policy) = (ArcSwap::from_pointee(nothing), Arc::default());
+        let trust = Self { now, policy, replacing: Mutex::new(()), clock, allow_loopback_issuers };
+        trust.put(trust.build(Arc::new(loaded), Arc::new(stored))?);
         Ok(trust)
     }
 
-    /// Puts another policy in force. Issuers that did not change keep the keys they have fetched.
+    /// Puts what the files say now in force, with what is stored. Issuers that did not change keep the keys they have
+    /// fetched.
     pub(crate) fn replace(&self, loaded: LoadedPolicy) -> Result<(), IssuerError> {
+        let _one_at_a_time = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        let stored = self.in_force().stored.clone();
+        self.put(self.build(Arc::new(loaded), stored)?);
+        Ok(())
+    }
+
+    /// Puts what is stored now in force, with what the files say.
+    pub(crate) fn replace_stored(&self, stored: StoredPolicy) -> Result<(), IssuerError> {
+        let _one_at_a_time = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        let files = self.in_force().files.clone();
+        self.put(self.build(files, Arc::new(stored))?);
+        Ok(())
+    }
+
+    /// The policy that would be in force with this stored beside the files.
+    pub(crate) fn try_out(&self, stored: StoredPolicy) -> Result<Arc<Policy>, IssuerError> {
+        let files = self.in_force().files.clone();
+        Ok(self.build(files, Arc::new(stored))?.policy)
+    }
+
+    fn put(&self, in_force: InForce) {
+        let policy = in_force.policy.clone();
+        self.now.store(Arc::new(in_force));
+        self.policy.store(policy);
+    }
+
+    fn build(&self, files: Arc<LoadedPolicy>, stored: Arc<StoredPolicy>) -> Result<InForce, IssuerError> {
         let before = self.now.load();
+        let policy = if stored.objects.is_empty() {
+            files.policy.clone()
+        } else {
+            Arc::new(together(&files.policy, &stored.objects)?)
+        };
         let mut by_url = HashMap::new();
-        for issuer in loaded.policy.issuers() {
-            let ca = loaded.issuer_cas.get(&issuer.name).cloned();
+        for issuer in policy.issuers() {
+            let ca = files.issuer_cas.get(&issuer.name).cloned();
             let keys = match (before.by_url.get(&issuer.url), &issuer.keys) {
                 (_, KeySource::JwksFile(_) | KeySource::Inline(_)) => {
-                    Arc::new(IssuerKeys::fixed(loaded.fixed_keys.get(&issuer.name).cloned().unwrap_or_default()))
+                    Arc::new(IssuerKeys::fixed(fixed_keys(issuer, &files)?))
                 }
                 // It is asked itself; no key verifies anything.
                 (_, KeySource::AwsSts { .. }) => Arc::new(IssuerKeys::fixed(KeySet::default())),
@@ -120,8 +166,8 @@ impl Trust {
             }
         }
         let mut providers = BTreeMap::new();
-        for provider in loaded.policy.providers() {
-            let secret = loaded.provider_secrets.get(&provider.name).cloned();
+        for provider in policy.providers() {
+            let secret = files.provider_secrets.get(&provider.name).cloned();
             let client = match before.providers.get(&provider.name) {
                 Some(known) if known.provider == *provider && known.secret == secret => known.client.clone(),
                 _ => self.door(provider, secret.clone())?,
@@ -129,9 +175,8 @@ impl Trust {
             providers.insert(provider.name.clone(), Door { provider: provider.clone(), secret, client });
         }
         let digest = |(id, secret): (&ClientId, &Secret)| (id.clone(), Sha256::of(secret.expose()));
-        let client_secrets = loaded.client_secrets.iter().map(digest).collect();
-        self.now.store(Arc::new(InForce { policy: loaded.policy, by_url, providers, client_secrets }));
-        Ok(())
+        let client_secrets = files.client_secrets.iter().map(digest).collect();
+        Ok(InForce { files, stored, policy, by_url, providers, client_secrets })
     }
 
     fn door(&self, provider: &Provider, secret: Option<Secret>) -> Result<Arc<ProviderClient>, IssuerError> {
@@ -159,9 +204,24 @@ impl Trust {
             .map_err(|error| IssuerError::Issuer { issuer: issuer.name.to_string(), reason: error.to_string() })
     }
 
+    /// The policy in force, followed as it changes.
+    pub(crate) fn policy(&self) -> &Arc<ArcSwap<Policy>> {
+        &self.policy
+    }
+
     /// What is in force now.
     pub(crate) fn in_force(&self) -> Arc<InForce> {
         self.now.load_full()
+    }
+}
+
+/// The keys that whoever read the files found, or those in the policy itself.
+fn fixed_keys(issuer: &TrustedIssuer, files: &LoadedPolicy) -> Result<KeySet, IssuerError> {
+    match (files.fixed_keys.get(&issuer.name), &issuer.keys) {
+        (Some(keys), _) => Ok(keys.clone()),
+        (None, KeySource::Inline(text)) => KeySet::parse(text.as_bytes())
+            .map_err(|error| IssuerError::Issuer { issuer: issuer.name.to_string(), reason: error.to_string() }),
+        (None, _) => Ok(KeySet::default()),
     }
 }
 

@@ -78,7 +78,6 @@ impl Parts {
         let loaded = loaded?;
         let key_encryption_key = data.key_encryption_key()?;
         let store = open_store(settings).await?;
-        let policy = Arc::new(ArcSwap::new(loaded.policy.clone()));
         let issuer = Issuer::open(IssuerOptions {
             public_url: public_url.clone(),
             key_encryption_key,
@@ -98,7 +97,7 @@ impl Parts {
             store: store.clone(),
             files: open_files(data)?,
             keys: issuer.keys(),
-            policy: policy.clone(),
+            policy: issuer.policy(),
             clock: clock.clone(),
             pace: Pace::default(),
         })
@@ -107,10 +106,10 @@ impl Parts {
         let parts = Self {
             store,
             counters: Arc::default(),
+            policy: issuer.policy(),
             issuer,
             index,
             proxies: Proxies::new(settings.trusted_proxies.clone()),
-            policy,
             policy_paths: settings.policy.clone(),
             watch,
             clock,
@@ -147,9 +146,7 @@ impl Parts {
         let (loaded, watch) = policy_files::load(&self.policy_paths);
         self.watch = watch;
         let loaded = loaded?;
-        let policy = loaded.policy.clone();
         self.issuer.replace_policy(loaded).map_err(Failure::configuration)?;
-        self.policy.store(policy);
         tracing::info!("the policy was read again");
         if let Err(failure) = self.record_policy().await {
             tracing::error!(%failure, "that the policy was read again could not be recorded");

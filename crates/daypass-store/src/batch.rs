@@ -117,14 +117,24 @@ pub(crate) async fn write(connection: &mut AnyConnection, texts: &Texts, writes:
             }
         }
     }
-    for (text, rows) in texts.audit.cut(&rows) {
+    record(&mut transaction, texts, &rows).await?;
+    transaction.commit().await.map_err(|error| Failure { error, perhaps_committed: true })
+}
+
+/// Writes lines of the audit log.
+pub(crate) async fn record(
+    connection: &mut AnyConnection,
+    texts: &Texts,
+    rows: &[(i64, Arc<Entry>)],
+) -> Result<(), sqlx::Error> {
+    for (text, rows) in texts.audit.cut(rows) {
         let mut insert = sqlx::query(AssertSqlSafe(text));
         for (seq, entry) in rows {
             insert = insert.bind(seq).bind(entry.time_us).bind(entry.kind).bind(&*entry.event);
         }
-        insert.execute(&mut *transaction).await?;
+        insert.execute(&mut *connection).await?;
     }
-    transaction.commit().await.map_err(|error| Failure { error, perhaps_committed: true })
+    Ok(())
 }
 
 /// Takes `count` numbers and the right to write; returns the first number.

@@ -6,7 +6,7 @@
 //! [`StoreError::Unavailable`] within [`LONGEST_WAIT`].
 //!
 //! What is *not* here: rules (`daypass-core`), cryptography, the bytes of files, caches, the time (callers pass it),
-//! HTTP. Nothing here knows what a policy is.
+//! HTTP. Nothing here knows what a policy means.
 //!
 //! | module | idea |
 //! |---|---|
@@ -22,6 +22,7 @@
 //! | `rows` | rows, read from left to right into the words of the domain |
 //! | `many_rows` | `INSERT` texts of many rows, few enough to stay prepared |
 //! | `exchange`, `audit`, `revocation`, `signing_key`, `hosted` | what is remembered, one file each |
+//! | `policy_object` | the policy that was made over the API |
 //! | `person`, `account`, `passkey`, `invite` | who may come in, and with what |
 //! | `standing` | shutting people out, and cutting off what they hold |
 //! | `code`, `device` | who is on the way in |
@@ -44,6 +45,7 @@ mod invite;
 mod many_rows;
 mod passkey;
 mod person;
+mod policy_object;
 mod pull_token;
 mod redeem;
 mod revocation;
@@ -70,6 +72,7 @@ pub use hosted::{AddFile, HostedFile};
 pub use invite::{Credential, Invite, NewInvite};
 pub use passkey::StoredPasskey;
 pub use person::{MOST_PEOPLE, PersonRecord, PersonStanding, SeenPerson};
+pub use policy_object::{ChangeObject, PolicyChanged, PolicyObject, PolicyObjects};
 pub use pull_token::{
     AddPullToken, MOST_PULL_TOKENS, MOST_PULL_TOKENS_OF_ONE, NewPullToken, PullTokenRow, USE_NOTED_EVERY,
 };

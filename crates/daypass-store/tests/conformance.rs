@@ -36,6 +36,8 @@ mod hosted_files;
 mod opening;
 #[path = "conformance/people.rs"]
 mod people;
+#[path = "conformance/policy_objects.rs"]
+mod policy_objects;
 #[path = "conformance/postgres_only.rs"]
 mod postgres_only;
 #[path = "conformance/pull_tokens.rs"]
@@ -98,6 +100,8 @@ promises! {
     signing_keys::of_two_replicas_that_rotate_at_once_exactly_one_does,
     hosted_files::the_same_file_is_identical_and_other_bytes_are_a_conflict,
     hosted_files::the_catalogue_version_grows_with_its_own_index_only,
+    policy_objects::changes_are_made_whole_with_an_event_each_and_seen_by_every_replica,
+    policy_objects::of_many_changes_at_once_exactly_one_is_made_for_a_version,
     people::a_person_is_described_anew_and_their_standing_stays,
     people::people_are_listed_by_provider_and_name,
     people::the_same_subject_of_another_issuer_is_another_person,

@@ -29,7 +29,7 @@ use crate::{
 };
 
 mod judge;
-mod policies;
+pub(crate) mod policies;
 
 use judge::{Judged, Signature, judge};
 use policies::{Policies, read_keys};
@@ -63,7 +63,15 @@ struct ExplainedClaim {
 /// Explains.
 pub(crate) fn run(arguments: &Explain, environment: &Environment, clock: &dyn Clock) -> Result<(), Failure> {
     let policies = Policies::read(&arguments.policy)?;
-    let token = read_token(&arguments.outside_token)?;
+    let Some(path) = &arguments.outside_token else {
+        return match &arguments.claims {
+            Some(path) => explain_claims(&policies, path, arguments.output),
+            None => {
+                Err(Failure::usage("a token or its claims are needed").hint("give `--outside-token` or `--claims`"))
+            }
+        };
+    };
+    let token = read_token(path)?;
     let unverified = peek(token.expose());
     let issuer = unverified.as_ref().ok().and_then(|unverified| policies.issuer_of(unverified));
     let keys = match (&arguments.keys, &issuer) {
@@ -104,6 +112,34 @@ pub(crate) fn run(arguments: &Explain, environment: &Environment, clock: &dyn Cl
     }
     let matches = answer.identities.iter().any(|explained| explained.matches);
     if answer.signature == Signature::Valid && matches { Ok(()) } else { Err(Failure::silent()) }
+}
+
+/// Explains claims that nobody proves. They count for the identities of the issuer that they name; for all, where they
+/// name none.
+fn explain_claims(policies: &Policies, path: &Path, format: Format) -> Result<(), Failure> {
+    let text = read_token(path)?;
+    let all: serde_json::Map<String, Value> = serde_json::from_str(text.expose())
+        .map_err(|error| Failure::local(format!("claims `{}`: {error}", path.display())))?;
+    let iss = all.get("iss").and_then(Value::as_str).map(ToOwned::to_owned);
+    let issuer = iss.as_deref().and_then(|iss| policies.issuer_called(iss));
+    let unknown = iss.is_some() && issuer.is_none();
+    let claims = Claims::proven(iss.as_deref().unwrap_or_default(), all);
+    let ours = |identity: &Identity| !unknown && issuer.is_none_or(|issuer| issuer.name == identity.issuer);
+    let answer = Answer {
+        signature: Signature::Unknown,
+        reason: unknown.then(|| "no issuer in the policy has the URL of the claim `iss`".to_owned()),
+        identities: policies
+            .merged
+            .identities()
+            .iter()
+            .map(|identity| explain(identity, Some(&claims).filter(|_| ours(identity))))
+            .collect(),
+    };
+    match format {
+        Format::Json => output::json(&answer)?,
+        Format::Text => output::data(&told(&answer))?,
+    }
+    if answer.identities.iter().any(|explained| explained.matches) { Ok(()) } else { Err(Failure::silent()) }
 }
 
 /// The audiences that the server would take; `None` when it is not known which server that is.

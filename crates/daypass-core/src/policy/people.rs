@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{InvalidPolicy, Policy, written::is_issuer_url};
@@ -9,7 +10,7 @@ use crate::{
     claim_rule::ClaimRule,
     client::{COMMAND_LINE, Client, RedirectUri},
     grant::{GrantedIndex, ProjectPattern},
-    names::{ClientId, IdentityName, ProviderName},
+    names::{ClientId, IdentityName, ProviderName, RoleName},
     person::LOCAL_PROVIDER,
     provider::{EmailRule, Provider, ProviderKind, SecretSource},
     role::{Binding, Member, Role},
@@ -18,8 +19,9 @@ use crate::{
 const GITHUB: &str = "https://github.com";
 const GITHUB_API: &str = "https://api.github.com";
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Provider")]
 pub(super) struct WrittenProvider {
     name: ProviderName,
     label: Option<Box<str>>,
@@ -36,29 +38,33 @@ pub(super) struct WrittenProvider {
     #[serde(default)]
     email_verified: WrittenEmailRule,
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, ClaimRule>")]
     claims: BTreeMap<String, serde_json::Value>,
     #[serde(default)]
     allow_private_network: bool,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "Kind")]
 enum WrittenKind {
     #[default]
     Oidc,
     GitHub,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "EmailRule")]
 enum WrittenEmailRule {
     #[default]
     Require,
     Assume,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Secret")]
 struct WrittenSecret {
     file: Option<Box<str>>,
     env: Option<Box<str>>,
@@ -146,8 +152,9 @@ fn is_domain(text: &str) -> bool {
     !text.is_empty() && text.len() <= 253 && text.bytes().all(good) && !text.starts_with('.') && !text.ends_with('.')
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Client")]
 pub(super) struct WrittenClient {
     client_id: ClientId,
     name: Option<Box<str>>,
@@ -173,9 +180,11 @@ impl WrittenClient {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Role")]
 pub(super) struct WrittenRole {
+    name: Option<RoleName>,
     role: Role,
     index: GrantedIndex,
     projects: Option<Vec<ProjectPattern>>,
@@ -205,7 +214,7 @@ impl WrittenRole {
             return makes("`*` as a group means nothing: write it as a user");
         }
         let grant = self.role.grant(self.index, projects);
-        Ok(Binding { grant, users: self.users, groups: self.groups, identities: self.identities })
+        Ok(Binding { name: self.name, grant, users: self.users, groups: self.groups, identities: self.identities })
     }
 }
 
@@ -223,6 +232,12 @@ impl Policy {
                 let reason = format!("another provider has the URL `{}` too", provider.url);
                 return Err(InvalidPolicy::Makes { kind: "provider", name: provider.name.to_string(), reason });
             }
+        }
+        let mut roles = BTreeSet::new();
+        if let Some(name) =
+            self.bindings.iter().filter_map(|binding| binding.name.as_ref()).find(|name| !roles.insert(*name))
+        {
+            return Err(InvalidPolicy::Twice { kind: "role", name: name.to_string() });
         }
         let mut ids = BTreeSet::new();
         if let Some(client) = self.clients.iter().find(|client| !ids.insert(&client.id)) {

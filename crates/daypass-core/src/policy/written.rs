@@ -4,6 +4,7 @@ mod identity;
 mod issuer;
 mod service_account;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{InvalidPolicy, Policy, people};
@@ -11,7 +12,7 @@ pub(super) use identity::WrittenIdentity;
 pub(super) use issuer::{WrittenIssuer, is_issuer_url};
 
 /// One policy file.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Written {
     #[serde(default)]

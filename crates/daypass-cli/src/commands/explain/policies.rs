@@ -14,15 +14,15 @@ use daypass_oidc::{jwks::KeySet, verify::Unverified};
 use crate::{failure::Failure, private_folder::trouble};
 
 /// The policy files, and the folders they stand in: a JWKS file is named relative to its policy file.
-pub(super) struct Policies {
+pub(crate) struct Policies {
     /// All of them as one.
-    pub(super) merged: Policy,
+    pub(crate) merged: Policy,
     parts: Vec<(Policy, PathBuf)>,
 }
 
 impl Policies {
     /// Reads the files.
-    pub(super) fn read(paths: &[PathBuf]) -> Result<Self, Failure> {
+    pub(crate) fn read(paths: &[PathBuf]) -> Result<Self, Failure> {
         let mut parts = Vec::new();
         for path in paths {
             let text = fs::read_to_string(path).map_err(|error| trouble("cannot read", path, &error))?;
@@ -42,6 +42,11 @@ impl Policies {
                 || (issuer.limits.trust_domain.is_some() && unverified.trust_domain.as_deref() == Some(&issuer.url))
         };
         self.parts.iter().find_map(|(policy, folder)| Some((policy.issuers().iter().find(is)?, folder.as_path())))
+    }
+
+    /// The issuer whose tokens have that `iss`.
+    pub(super) fn issuer_called(&self, iss: &str) -> Option<&TrustedIssuer> {
+        self.merged.issuers().iter().find(|issuer| issuer.spellings().any(|spelling| *spelling == *iss))
     }
 
     /// The keys of an issuer, if a file holds them.

@@ -1,9 +1,10 @@
 //! An identity as it is written.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{borrow::Cow, collections::BTreeMap, net::IpAddr};
 
 use ipnet::IpNet;
 use jiff::Timestamp;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
@@ -20,13 +21,15 @@ use crate::{
 /// The most claims that one identity may pin.
 const MOST_RULES: usize = 32;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Identity")]
 pub(in crate::policy) struct WrittenIdentity {
     pub(super) name: IdentityName,
     pub(super) description: Option<Box<str>>,
     pub(super) issuer: IssuerName,
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, ClaimRule>")]
     pub(super) claims: BTreeMap<String, Value>,
     pub(super) when: Option<String>,
     #[serde(default)]
@@ -39,22 +42,24 @@ pub(in crate::policy) struct WrittenIdentity {
     pub(super) mode: Option<WrittenMode>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "Mode")]
 pub(super) enum WrittenMode {
     Enforce,
     Audit,
 }
 
 /// `"1h"`, or `{ default = "15m", max = "1h" }`.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(rename = "Ttl")]
 pub(super) enum WrittenTtl {
     One(String),
     Two(TwoTtls),
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TwoTtls {
     default: Ttl,
@@ -70,6 +75,16 @@ impl<'de> Deserialize<'de> for WrittenNetwork {
         let parsed = text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from));
         let sentence = || format!("`{}` is no network such as `10.0.0.0/8`", text.escape_debug());
         parsed.map(|network| Self(network.trunc())).ok_or_else(|| de::Error::custom(sentence()))
+    }
+}
+
+impl JsonSchema for WrittenNetwork {
+    fn schema_name() -> Cow<'static, str> {
+        "Network".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "examples": ["10.0.0.0/8", "2001:db8::/32"] })
     }
 }
 

@@ -1,7 +1,8 @@
 //! An issuer as it is written.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 use url::Url;
@@ -31,8 +32,9 @@ fn is_plain_url(text: &str, schemes: &[&str]) -> bool {
     })
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Issuer")]
 pub(in crate::policy) struct WrittenIssuer {
     name: IssuerName,
     preset: Option<Preset>,
@@ -48,8 +50,10 @@ pub(in crate::policy) struct WrittenIssuer {
     #[serde(default)]
     pin: Vec<String>,
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, ClaimRule>")]
     refuse: BTreeMap<String, Value>,
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, ClaimRule>")]
     accept: BTreeMap<String, Value>,
     #[serde(default)]
     allow_private_network: bool,
@@ -59,8 +63,9 @@ pub(in crate::policy) struct WrittenIssuer {
     sts_endpoint: Option<Box<str>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Keys")]
 pub(super) struct WrittenKeys {
     #[serde(default)]
     discovery: bool,
@@ -106,6 +111,24 @@ impl<'de> Deserialize<'de> for WrittenReplay {
             }
             Form::Word(_) | Form::Bounded(_) => Err(de::Error::custom(sentence)),
         }
+    }
+}
+
+impl JsonSchema for WrittenReplay {
+    fn schema_name() -> Cow<'static, str> {
+        "Replay".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "oneOf": [
+            { "enum": ["once", "off"] },
+            {
+                "type": "object",
+                "properties": { "bounded": { "type": "integer", "minimum": 2, "maximum": MOST_REPLAYS } },
+                "required": ["bounded"],
+                "additionalProperties": false,
+            },
+        ] })
     }
 }
 

@@ -1,0 +1,86 @@
+//! Listing, showing, deleting and switching single objects.
+
+use daypass_core::policy::ObjectKind;
+use serde_json::Value;
+
+use super::{There, shown};
+use crate::{
+    arguments::{Delete, Format, List, ObjectFormat, Show, Switch},
+    failure::Failure,
+    issuer_client::policy::Entry,
+    output,
+};
+
+/// Lists them: JSON as the server tells it; for people name, origin, and how many findings there are.
+pub(super) fn list(there: &There<'_>, kind: ObjectKind, arguments: &List) -> Result<(), Failure> {
+    there.with(|server| {
+        let answer = server.list(kind)?;
+        let entries = answer.get(kind.plural()).cloned().unwrap_or_default();
+        let entries: Vec<Value> = server.read(entries)?;
+        let mut text = String::new();
+        for entry in entries {
+            if arguments.output == Format::Json {
+                output::json(&entry)?;
+                continue;
+            }
+            let entry: Entry = server.read(entry)?;
+            let off = entry.object.get("enabled") == Some(&Value::Bool(false));
+            let mut line =
+                format!("{:<32} {:<7}", entry.name.escape_debug().to_string(), entry.origin.escape_debug().to_string());
+            if off {
+                line.push_str(" disabled");
+            }
+            for finding in &entry.findings {
+                line.push_str(&format!(" {}:{}", finding.severity.escape_debug(), finding.code.escape_debug()));
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        output::data(&text)
+    })
+}
+
+/// Shows one.
+pub(super) fn show(there: &There<'_>, kind: ObjectKind, arguments: &Show) -> Result<(), Failure> {
+    there.with(|server| {
+        let answer = server.show(kind, &arguments.name)?;
+        if arguments.output == ObjectFormat::Json {
+            return output::json(&answer);
+        }
+        let entry: Entry = server.read(answer)?;
+        shown::object(kind, &entry.object, arguments.output)?;
+        for finding in &entry.findings {
+            output::warn(&shown::finding(finding));
+        }
+        if entry.origin == "file" {
+            output::note("a policy file of the server defines it: it is changed there");
+        }
+        Ok(())
+    })
+}
+
+/// Deletes one.
+pub(super) fn delete(there: &There<'_>, kind: ObjectKind, arguments: &Delete) -> Result<(), Failure> {
+    there.with(|server| server.delete(kind, &arguments.name))?;
+    output::note(&format!("deleted {kind} `{}`", arguments.name));
+    Ok(())
+}
+
+/// Lets an identity be assumed, or not.
+pub(super) fn switch(there: &There<'_>, arguments: &Switch, on: bool) -> Result<(), Failure> {
+    let kind = ObjectKind::Identity;
+    there.with(|server| {
+        let mut entry: Entry = server.read(server.show(kind, &arguments.name)?)?;
+        if let Some(members) = entry.object.as_object_mut() {
+            // Enabled is what an identity is that says nothing.
+            match on {
+                true => drop(members.remove("enabled")),
+                false => drop(members.insert("enabled".to_owned(), false.into())),
+            }
+        }
+        // Whether it is too broad was decided when it was made, and switching it off must never fail for that.
+        server.put(kind, &arguments.name, &entry.object, false, true)
+    })?;
+    output::note(&format!("{} identity `{}`", if on { "enabled" } else { "disabled" }, arguments.name));
+    Ok(())
+}

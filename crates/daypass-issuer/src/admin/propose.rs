@@ -1,0 +1,134 @@
+//! From what is wanted to what would change, with everything that may be wrong with it; and changing it.
+
+use axum::{
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use daypass_core::{
+    audit::Outcome,
+    lint::{Finding, Severity},
+    policy::{InvalidPolicy, ObjectChange, Objects, findings, plan},
+};
+use daypass_store::{ChangeObject, PolicyChanged};
+use serde_json::{Value, json};
+
+use super::who::Administrator;
+use crate::{
+    audit_api::{problem, unavailable},
+    error::IssuerError,
+    issuer::Parts,
+    stored_policy::StoredPolicy,
+};
+
+/// The most objects that are changed at once: they are one transaction, and others wait for it.
+const MOST_CHANGES: usize = 2000;
+
+/// What would change.
+pub(super) struct Proposal {
+    /// The state that it was made for.
+    pub(super) version: i64,
+    /// In the order in which they are made.
+    pub(super) changes: Vec<ObjectChange>,
+    /// What is too broad in it.
+    pub(super) findings: Vec<Finding>,
+}
+
+/// What is stored now, whatever this replica follows yet.
+pub(super) async fn current(parts: &Parts) -> Result<StoredPolicy, Response> {
+    StoredPolicy::read(&parts.store).await.map_err(|error| unavailable(&error))
+}
+
+/// What must change for `wanted` to be what is stored, if `who` may change that and the result makes sense.
+pub(super) fn propose(
+    parts: &Parts,
+    who: &Administrator,
+    current: StoredPolicy,
+    wanted: Objects,
+) -> Result<Proposal, Response> {
+    let changes = plan(&current.objects, &wanted);
+    let files = parts.trust.in_force().files.clone();
+    let of_file = |change: &&ObjectChange| files.policy.objects().get(change.kind, &change.name).is_some();
+    if let Some(change) = changes.iter().find(of_file) {
+        let sentence =
+            format!("{} `{}` is defined by a policy file of the server; change it there", change.kind, change.name);
+        return Err(problem(StatusCode::CONFLICT, &sentence));
+    }
+    if changes.len() > MOST_CHANGES {
+        let sentence = format!("{} objects would change; at most {MOST_CHANGES} may at once", changes.len());
+        return Err(problem(StatusCode::UNPROCESSABLE_ENTITY, &sentence));
+    }
+    let version = current.version;
+    let senseless = |error: IssuerError| problem(StatusCode::UNPROCESSABLE_ENTITY, &told(&error));
+    let before = parts.trust.try_out(current).map_err(senseless)?;
+    let after = parts.trust.try_out(StoredPolicy { version, objects: wanted }).map_err(senseless)?;
+    who.authority.check(&changes, &before, &after).map_err(|error| who.denied(parts, &error.to_string()))?;
+    let findings = findings(&changes, &after);
+    Ok(Proposal { version, changes, findings })
+}
+
+/// Makes the changes, each with its audit event. Rules that let in strangers are refused unless that is meant.
+pub(super) async fn commit(
+    parts: &Parts,
+    who: &Administrator,
+    proposal: &Proposal,
+    allow_broad: bool,
+) -> Result<PolicyChanged, Response> {
+    let errors: Vec<&Finding> =
+        proposal.findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
+    if let Some(first) = errors.first().filter(|_| !allow_broad) {
+        return Err(too_broad(first, &proposal.findings));
+    }
+    let change = |change: &ObjectChange| {
+        let mut event = who.event(parts, change.audit_kind(), Outcome::Success);
+        event.change = Some(Box::new(change.clone()));
+        let body = change.after.as_ref().map(Value::to_string);
+        ChangeObject { kind: change.kind.as_str(), name: change.name.clone(), body, event }
+    };
+    let changes = proposal.changes.iter().map(change).collect();
+    let changed = parts.store.change_policy(proposal.version, parts.clock.now(), changes).await;
+    let changed = changed.map_err(|error| unavailable(&error))?;
+    // Here at once; the other replicas follow within a second or two.
+    parts.follow_policy().await;
+    Ok(changed)
+}
+
+/// The answer when somebody else was quicker.
+pub(super) fn stale(version: i64) -> Response {
+    let sentence = format!("the policy was changed meanwhile, it is at version {version} now; plan again");
+    problem(StatusCode::CONFLICT, &sentence)
+}
+
+/// The answer to an object that makes no sense by itself.
+pub(super) fn unreadable(error: &InvalidPolicy) -> Response {
+    problem(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string())
+}
+
+fn too_broad(first: &Finding, all: &[Finding]) -> Response {
+    let status = StatusCode::UNPROCESSABLE_ENTITY;
+    let body = json!({
+        "title": status.canonical_reason(),
+        "status": status.as_u16(),
+        "detail": format!("{first}; `allow_broad` lets it pass"),
+        "findings": all.iter().map(finding).collect::<Vec<_>>(),
+    });
+    let headers = [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
+    (status, headers, body.to_string()).into_response()
+}
+
+/// A finding, as it is told.
+pub(super) fn finding(finding: &Finding) -> Value {
+    json!({
+        "identity": finding.identity,
+        "severity": finding.severity.as_str(),
+        "code": finding.code,
+        "message": finding.message,
+    })
+}
+
+/// The reason alone: that files and stored objects are two things is not what the caller asked about.
+fn told(error: &IssuerError) -> String {
+    match error {
+        IssuerError::Policy(error) => error.to_string(),
+        error => error.to_string(),
+    }
+}

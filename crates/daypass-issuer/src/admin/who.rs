@@ -1,0 +1,73 @@
+//! Whoever asks the administration, and what they administer: as their access token says, and as things stand now.
+
+use axum::{
+    http::{Extensions, HeaderMap, StatusCode},
+    response::Response,
+};
+use daypass_core::{
+    access_token::AccessTokenClaims,
+    audit::{AuditEvent, AuditKind, Outcome},
+    digest::Sha256,
+    policy::{Authority, ObjectKind, Policy, granted},
+};
+
+use crate::{
+    audit_api::{is_administrator, problem, unauthorized, unavailable},
+    bearer,
+    caller::Caller,
+    issuer::Parts,
+};
+
+/// Somebody who administers something.
+pub(super) struct Administrator {
+    claims: AccessTokenClaims,
+    token_sha256: Option<Sha256>,
+    caller: Caller,
+    pub(super) authority: Authority,
+}
+
+impl Administrator {
+    /// Lets through a live access token whose holder administers something. Anybody else is told no, and an auditor is
+    /// told of whoever is somebody.
+    pub(super) async fn of(parts: &Parts, extensions: &Extensions, headers: &HeaderMap) -> Result<Self, Response> {
+        let claims = bearer::claims(parts, headers).await.map_err(|error| unavailable(&error))?;
+        let claims = claims.ok_or_else(unauthorized)?;
+        let current = parts.trust.in_force().policy.current_grants(&claims).unwrap_or_default();
+        let who = Self {
+            authority: Authority {
+                held: vec![claims.grants.clone(), current],
+                everything: is_administrator(parts, &claims),
+            },
+            claims,
+            token_sha256: bearer::raw(headers).map(Sha256::of),
+            caller: Caller::of(extensions, headers),
+        };
+        if who.authority.administers_something() {
+            Ok(who)
+        } else {
+            Err(who.denied(parts, "administering the policy needs the action `admin`"))
+        }
+    }
+
+    /// Says no, and records it.
+    pub(super) fn denied(&self, parts: &Parts, reason: &str) -> Response {
+        let mut event = self.event(parts, AuditKind::AccessDenied, Outcome::Refused);
+        event.reason = Some(reason.to_owned());
+        // Nothing was changed, so nothing hangs on this row: a full queue may drop it.
+        let _ = parts.store.record_soon(event);
+        problem(StatusCode::FORBIDDEN, reason)
+    }
+
+    /// An audit event about what they do.
+    pub(super) fn event(&self, parts: &Parts, kind: AuditKind, outcome: Outcome) -> AuditEvent {
+        let mut event = self.caller.event(parts.clock.now(), kind, outcome);
+        event.set_holder(&self.claims);
+        event.token_sha256 = self.token_sha256;
+        event
+    }
+
+    /// Whether an object is shown to them. Whom the server trusts, every administrator may know: their identities name it.
+    pub(super) fn sees(&self, policy: &Policy, kind: ObjectKind, name: &str) -> bool {
+        kind == ObjectKind::Issuer || self.authority.administers(&granted(policy, kind, name))
+    }
+}
