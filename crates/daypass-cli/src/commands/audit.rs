@@ -58,6 +58,9 @@ fn told(line: &str) -> Result<String, Failure> {
             line.extend(["  ", name, ": ", &of(name)]);
         }
     }
+    if let Some(name) = event.pointer("/change/name") {
+        line.extend(["  changed: ", &text(name)]);
+    }
     line.push('\n');
     Ok(line)
 }

@@ -20,6 +20,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 pub(crate) mod people;
+pub(crate) mod policy;
 pub(crate) mod pull_tokens;
 
 use people::People;
@@ -50,6 +51,7 @@ struct Seen {
     audit_queries: Vec<HashMap<String, String>>,
     requests: usize,
     people: People,
+    policy: policy::Stored,
     pull_tokens: PullTokens,
 }
 
@@ -84,6 +86,7 @@ impl FakeIssuer {
                     audit_queries: vec![],
                     requests: 0,
                     people: People::default(),
+                    policy: policy::Stored::default(),
                     pull_tokens: PullTokens::default(),
                 };
                 let shared: Shared = Arc::new((url, Mutex::new(seen)));
@@ -147,6 +150,7 @@ fn router(shared: Shared) -> Router {
         .route("/oauth/revoke", post(revoke))
         .route("/api/v1/audit", get(audit))
         .merge(people::router())
+        .merge(policy::router())
         .merge(pull_tokens::router())
         .with_state(shared)
 }

@@ -191,7 +191,16 @@ fn each_command_has_help_with_an_example() {
           the same as JSON, as pip asks for it
     ----- stderr
     "#);
-    for command in ["token", "ambient", "admin audit", "admin identity explain", "completion"] {
+    for command in [
+        "token",
+        "ambient",
+        "admin audit",
+        "admin identity explain",
+        "admin identity create",
+        "admin plan",
+        "admin apply",
+        "completion",
+    ] {
         let seen = Person::new().sees(command.split(' ').chain(["--help"]));
         assert!(seen.starts_with("exit code: 0") && seen.contains("Examples:"), "{seen}");
     }

@@ -19,6 +19,7 @@ mod terminal;
 
 mod addressee;
 mod admin;
+mod admin_policy;
 mod ambient;
 mod cache_folder;
 mod configuration;

@@ -4,6 +4,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "json!({…}) reads best without a borrow")]
 
 mod accounts;
+mod admin;
 mod audit;
 mod authenticator;
 mod authorize;

@@ -12,6 +12,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod administration;
 mod aws;
 mod contract;
 mod crash;

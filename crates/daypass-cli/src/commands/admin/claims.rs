@@ -27,7 +27,8 @@ struct Wanted<'a> {
     claim: &'a str,
     given: Option<String>,
     option: &'a str,
-    /// Whether the sample's value is pinned when none is given, and one of both is needed.
+    /// Whether the sample's value is pinned when none is given, and one of both is needed. Of the others, such as the
+    /// branch, the sample is only an example.
     needed: bool,
 }
 
@@ -39,7 +40,7 @@ pub(super) fn pinned(preset: Preset, arguments: &CreateIdentity) -> Result<Pinne
     for wanted in wanted(preset, arguments, sample.is_some()) {
         let seen = sample.as_ref().and_then(|sample| find(wanted.claim, sample));
         match (wanted.given, seen) {
-            (Some(given), Some(seen)) if *seen != given => {
+            (Some(given), Some(seen)) if wanted.needed && *seen != given => {
                 return Err(Failure::usage(format!("`{}` is {given}, and the sample says {seen}", wanted.option)));
             }
             (Some(given), _) => drop(pinned.claims.insert(wanted.claim.to_owned(), given.into())),
