@@ -27,6 +27,9 @@ const PIPS: [(&str, &str); 4] =
 /// AWS, faked by moto, which verifies signatures with botocore; `tests/aws` says what for.
 const AWS: [&str; 4] = ["moto==5.2.1", "boto3==1.44.8", "flask==3.1.3", "flask-cors==6.0.5"];
 
+/// What judges the schemas that are published.
+const SCHEMAS: [&str; 2] = ["jsonschema==4.26.0", "openapi-spec-validator==0.9.0"];
+
 /// Prepares all of it; the path of the JSON file.
 pub(super) fn prepare(workspace: &Workspace) -> Result<PathBuf> {
     let python = Python::find()?;
@@ -57,6 +60,7 @@ pub(super) fn prepare(workspace: &Workspace) -> Result<PathBuf> {
         "aws": { "python": tools::environment(workspace, "aws", &AWS)?.join("python"), "scripts": workspace.root.join("tests/aws") },
         "workloads": workloads::scripts(workspace)?,
         "judges": workloads::judges(workspace)?,
+        "schemas": tools::environment(workspace, "schemas", &SCHEMAS)?.join("python"),
         "screenshots": workspace.target.join("screenshots"),
     });
     fs::write(&told, serde_json::to_vec_pretty(&content)?)?;

@@ -3,7 +3,8 @@
 
 use std::{
     fs,
-    process::Output,
+    path::Path,
+    process::{Command, Output},
     thread,
     time::{Duration, Instant},
 };
@@ -12,7 +13,7 @@ use daypass_testkit::oidc::Provider;
 use serde_json::json;
 use tokio::runtime::Runtime;
 
-use crate::world::World;
+use crate::{stage::Stage, world::World};
 
 const PAGE: &str = "/python/simple/acme-hello/";
 
@@ -108,7 +109,8 @@ fn what_the_guide_makes_lets_a_job_in_and_what_it_takes_away_keeps_it_out() {
 fn files_in_git_are_planned_and_applied_and_then_there_is_nothing_to_do() {
     let (mut world, runtime) = (World::start(), Runtime::new().unwrap());
     let other = runtime.block_on(Provider::start());
-    let job = || other.token(json!({ "aud": world.url(), "sub": "job", "repository_id": "80" }));
+    let url = world.url();
+    let job = || other.token(json!({ "aud": url, "sub": "job", "repository_id": "80" }));
     let folder = world.path("policy");
     fs::create_dir(&folder).unwrap();
     let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guides/policy-in-git.md");
@@ -132,12 +134,26 @@ fn files_in_git_are_planned_and_applied_and_then_there_is_nothing_to_do() {
     done(&world, &words("apply -f"));
     assert!(world.audit()[before..].iter().all(|event| event.get("change").is_none()), "nothing was changed");
 
-    let restarted = job();
     world.restart();
-    assert_eq!(world.exchange(&restarted).status, 200, "it is still so after a restart");
+    assert_eq!(world.exchange(&job()).status, 200, "it is still so after a restart");
     fs::write(folder.join("ci.toml"), "").unwrap();
     done(&world, &words("apply -f"));
-    let last = other.token(json!({ "aud": world.url(), "sub": "job", "repository_id": "80" }));
-    soon("the job is kept out", || world.exchange(&last).status == 400);
+    soon("the job is kept out", || world.exchange(&job()).status == 400);
     assert_eq!(world.audit_of("identity.deleted").len(), 1);
+}
+
+#[test]
+fn the_published_schemas_are_valid_and_accept_what_is_shown_to_people() {
+    let (stage, world) = (Stage::find(), World::start());
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let mut python = Command::new(stage.schemas());
+    python
+        .arg(root.join("tests/schemas/check.py"))
+        .arg(world.url())
+        .arg(root.join("docs/reference/policy.schema.json"));
+    for file in ["ci-job.md", "people.md", "policy-in-git.md", "tour-policy.toml"] {
+        python.arg(root.join("docs/guides").join(file));
+    }
+    let output = python.arg(world.path("policy.toml")).output().unwrap();
+    assert!(output.status.success(), "{}", told(&output));
 }

@@ -70,6 +70,11 @@ impl Stage {
         self.path("twine")
     }
 
+    /// A Python that judges schemas.
+    pub(crate) fn schemas(&self) -> PathBuf {
+        self.path("schemas")
+    }
+
     /// A Python with authlib.
     pub(crate) fn authlib(&self) -> PathBuf {
         self.path("authlib")
