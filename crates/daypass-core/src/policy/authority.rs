@@ -75,6 +75,7 @@ impl Authority {
                 return Err(NotAllowed::NotYours { kind, name });
             }
             if change.after.is_some()
+                && !switches_off(change)
                 && let Some(grant) = self.missing(&granted(after, kind, &name))
             {
                 return Err(NotAllowed::NotHeld { kind, name, grant });
@@ -128,6 +129,19 @@ fn not_held(held: &[Grant], wanted: &Grant) -> Vec<Grant> {
         actions: vec![action],
     };
     missing.map(alone).collect()
+}
+
+/// Whether the change takes away and does nothing else: that needs no more than deleting.
+fn switches_off(change: &ObjectChange) -> bool {
+    let without = |body: &Option<Value>| {
+        let mut members = body.as_ref()?.as_object()?.clone();
+        let enabled = members.remove("enabled");
+        Some((members, enabled))
+    };
+    match (without(&change.before), without(&change.after)) {
+        (Some((before, _)), Some((after, enabled))) => before == after && enabled == Some(Value::Bool(false)),
+        _ => false,
+    }
 }
 
 /// What an object grants, with all that is bound to it.
@@ -245,6 +259,17 @@ mod tests {
         let less_now =
             Authority { held: vec![held("*", &[Action::Pull, Action::Admin]), Vec::new()], everything: false };
         assert!(may(&less_now, "", &own).is_err() && !less_now.administers_something());
+    }
+
+    #[test]
+    fn whoever_may_delete_an_identity_may_switch_it_off_and_not_on() {
+        let pushes = identity("a", "python", "acme-app", "\"push\"");
+        let off = format!("{pushes}enabled = false\n");
+        assert_eq!(may(&partly(), &pushes, &off), Ok(()));
+        assert!(matches!(may(&partly(), &off, &pushes), Err(NotAllowed::NotHeld { .. })));
+        assert!(may(&partly(), &pushes, &off.replace("\"74\"", "\"75\"")).is_err(), "and nothing else");
+        let others = pushes.replace("acme-app", "requests");
+        assert!(may(&partly(), &others, &format!("{others}enabled = false\n")).is_err());
     }
 
     #[test]
