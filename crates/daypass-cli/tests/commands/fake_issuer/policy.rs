@@ -34,7 +34,7 @@ impl FakeIssuer {
     }
 }
 
-pub(crate) fn router() -> Router<Shared> {
+pub(super) fn router() -> Router<Shared> {
     Router::new()
         .route("/api/v1/policy/{what}", post(whole))
         .route("/api/v1/{kinds}", get(list))
