@@ -3,15 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{body::Body, http::Request};
-use daypass_core::{
-    audit::AuditEvent,
-    clock::{Clock as _, ManualClock, SystemClock},
-    policy::Policy,
-    session::SessionLimits,
-};
-use daypass_issuer::{Issuer, IssuerOptions, KeyEncryptionKey, LoadedPolicy};
-use daypass_store::Store;
-use daypass_testkit::oidc::Provider;
+use daypass_core::{audit::AuditEvent, policy::Policy, session::SessionLimits};
+use daypass_issuer::LoadedPolicy;
 use serde_json::{Value, json};
 
 use crate::house::{Answer, House, URL};
@@ -150,9 +143,8 @@ async fn nobody_grants_what_they_do_not_hold() {
     assert_eq!(house.put(&partly, "/api/v1/roles/r", &role("*", "reader")).await.status, 403);
 
     // Nobody waits for these rows; they are there once something later is.
-    let refused = |event: &AuditEvent| {
-        event.kind.as_str() == "access.denied" && event.identity.as_deref() == Some("file/puller")
-    };
+    let refused =
+        |event: &AuditEvent| event.kind.as_str() == "access.denied" && event.identity.as_deref() == Some("file/puller");
     assert_eq!(house.audit().await.iter().filter(|event| refused(event)).count(), 1);
     assert_eq!(house.ask(&partly, "DELETE", "/api/v1/roles/r", "", &[]).await.status, 204);
 }
@@ -285,30 +277,11 @@ async fn the_descriptions_are_public_and_refer_to_what_is_there() {
 
 #[tokio::test]
 async fn every_replica_follows_within_five_seconds_and_keeps_what_it_has_when_it_makes_no_sense() {
-    let key = KeyEncryptionKey::generate().unwrap();
-    let provider = Provider::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let database = folder.path().join("test.sqlite").display().to_string();
-    let clock = Arc::new(ManualClock::new(SystemClock.now()));
-    let open = async |policy: LoadedPolicy| {
-        let store = Store::open(&database.parse().unwrap()).await.unwrap();
-        let options = IssuerOptions {
-            public_url: URL.parse().unwrap(),
-            key_encryption_key: KeyEncryptionKey::parse(&key).unwrap(),
-            store: store.clone(),
-            policy,
-            clock: clock.clone(),
-            sessions: SessionLimits::default(),
-            indexes: vec!["python".parse().unwrap()],
-            allow_loopback_issuers: true,
-        };
-        (Issuer::open(options).await.unwrap(), store)
-    };
-    let (issuer, store) = open(policy(provider.url())).await;
-    let (replica, _) = open(policy(provider.url())).await;
+    let mut house = house().await;
+    let replica = house.another_issuer().await;
+    replica.replace_policy(policy(house.provider.url())).unwrap();
     let running = replica.clone();
     let following = tokio::spawn(async move { running.run().await });
-    let mut house = House { provider, issuer, store, clock: clock.clone(), folder };
     let boss = house.as_repository(BOSS).await;
     assert_eq!(house.put(&boss, APP, &identity("acme-*", &["pull"])).await.status, 201);
 
