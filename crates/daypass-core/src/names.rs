@@ -140,7 +140,8 @@ name_type!(
 name_type!(
     /// The name that whoever made a pull token gave it.
     PullTokenName,
-    pull_token_name
+    pull_token_name,
+    r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 );
 name_type!(
     /// The name of an identity; may be structured by slashes: `ci/app`.

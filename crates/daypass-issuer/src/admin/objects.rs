@@ -22,7 +22,7 @@ use super::{
     propose::{self, commit, current, finding, propose},
     who::Administrator,
 };
-use crate::{audit_api::problem, issuer::Parts, stored_policy::StoredPolicy, trust::InForce};
+use crate::{audit_api::problem, issuer::Parts, trust::InForce};
 
 /// How often a change of one object is tried anew when others change other objects at the same time.
 const TRIES: u32 = 5;
@@ -116,12 +116,11 @@ async fn change(
         return Err(problem(StatusCode::BAD_REQUEST, "the query is not understood: use `allow_broad`"));
     };
     let conditions = request.headers().clone();
-    let body = match put {
-        true => {
-            let body: Value = body::read(request).await?;
-            Some(Objects::read_one(kind, name, &body).map_err(|error| propose::unreadable(&error))?)
-        }
-        false => None,
+    let body = if put {
+        let body: Value = body::read(request).await?;
+        Some(Objects::read_one(kind, name, &body).map_err(|error| propose::unreadable(&error))?)
+    } else {
+        None
     };
     let mut version = 0;
     for _ in 0..TRIES {
@@ -135,7 +134,7 @@ async fn change(
             None if before.is_none() => return Err(of_file(kind, name)),
             None => drop(wanted.remove(kind, name)),
         }
-        let proposal = propose(parts, &who, StoredPolicy { version: current.version, ..current }, wanted)?;
+        let proposal = propose(parts, &who, current, wanted)?;
         match commit(parts, &who, &proposal, options.allow_broad).await? {
             PolicyChanged::Changed(_) => return Ok((who, before.is_none())),
             PolicyChanged::Stale(now) => version = now,

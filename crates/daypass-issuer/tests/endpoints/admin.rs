@@ -263,11 +263,11 @@ async fn the_descriptions_are_public_and_refer_to_what_is_there() {
     }
     // Each path is there: whoever brings no access token is told so, and not that there is nothing.
     for (path, operations) in document["paths"].as_object().unwrap() {
-        if path.starts_with("/api/v1/pull-tokens") || path.ends_with(".json") {
+        if path.ends_with(".json") {
             continue;
         }
         for method in operations.as_object().unwrap().keys() {
-            let path = path.replace("{name}", "x");
+            let path = path.replace("{name}", "x").replace("{id}", "00000000-0000-4000-8000-000000000000");
             let request = Request::builder().method(method.to_uppercase().as_str()).uri(&path);
             let answer = house.send(request.body(Body::empty()).unwrap()).await;
             assert_eq!(answer.status, 401, "{method} {path}: {}", answer.body);

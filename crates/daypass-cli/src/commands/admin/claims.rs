@@ -34,7 +34,7 @@ struct Wanted<'a> {
 
 /// What is pinned for an identity of an issuer of this kind.
 pub(super) fn pinned(preset: Preset, arguments: &CreateIdentity) -> Result<Pinned, Failure> {
-    let sample = arguments.outside_token.as_deref().map(|path| sample(path)).transpose()?;
+    let sample = arguments.outside_token.as_deref().map(sample).transpose()?;
     check_sample(preset, arguments, sample.as_ref())?;
     let mut pinned = Pinned { claims: Map::new(), from_sample: BTreeSet::new() };
     for wanted in wanted(preset, arguments, sample.is_some()) {

@@ -31,7 +31,8 @@ pub(super) fn list(there: &There<'_>, kind: ObjectKind, arguments: &List) -> Res
                 line.push_str(" disabled");
             }
             for finding in &entry.findings {
-                line.push_str(&format!(" {}:{}", finding.severity.escape_debug(), finding.code.escape_debug()));
+                let code = finding.code.escape_debug().to_string();
+                line.extend([" ", &finding.severity.escape_debug().to_string(), ":", &code]);
             }
             text.push_str(line.trim_end());
             text.push('\n');
@@ -73,9 +74,10 @@ pub(super) fn switch(there: &There<'_>, arguments: &Switch, on: bool) -> Result<
         let mut entry: Entry = server.read(server.show(kind, &arguments.name)?)?;
         if let Some(members) = entry.object.as_object_mut() {
             // Enabled is what an identity is that says nothing.
-            match on {
-                true => drop(members.remove("enabled")),
-                false => drop(members.insert("enabled".to_owned(), false.into())),
+            if on {
+                members.remove("enabled");
+            } else {
+                members.insert("enabled".to_owned(), false.into());
             }
         }
         // Whether it is too broad was decided when it was made, and switching it off must never fail for that.

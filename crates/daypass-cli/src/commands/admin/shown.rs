@@ -44,7 +44,8 @@ pub(super) fn change(change: &ObjectChange) -> String {
             if let Some(value) = value {
                 // JSON escapes control characters; the rest of what a terminal could obey is escaped here.
                 let value = value.to_string().chars().flat_map(printable).collect::<String>();
-                text.push_str(&format!("    {sign} {} = {value}\n", name.escape_debug()));
+                let line = format!("    {sign} {} = {value}\n", name.escape_debug());
+                text.push_str(&line);
             }
         }
     }
