@@ -129,7 +129,8 @@ name_type!(
 name_type!(
     /// The name of a service account: a machine that proves who it is with a key of its own.
     ServiceAccountName,
-    service_account_name
+    service_account_name,
+    r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,39}$"
 );
 name_type!(
     /// The `client_id` of a registered OAuth client (RFC 6749 §2.2).

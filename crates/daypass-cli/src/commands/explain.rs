@@ -65,7 +65,7 @@ pub(crate) fn run(arguments: &Explain, environment: &Environment, clock: &dyn Cl
     let policies = Policies::read(&arguments.policy)?;
     let Some(path) = &arguments.outside_token else {
         return match &arguments.claims {
-            Some(path) => explain_claims(&policies, path, arguments.output),
+            Some(path) => explain_claims(&policies, path, arguments.output, clock.now()),
             None => {
                 Err(Failure::usage("a token or its claims are needed").hint("give `--outside-token` or `--claims`"))
             }
@@ -116,7 +116,7 @@ pub(crate) fn run(arguments: &Explain, environment: &Environment, clock: &dyn Cl
 
 /// Explains claims that nobody proves. They count for the identities of the issuer that they name; for all, where they
 /// name none.
-fn explain_claims(policies: &Policies, path: &Path, format: Format) -> Result<(), Failure> {
+fn explain_claims(policies: &Policies, path: &Path, format: Format, now: Timestamp) -> Result<(), Failure> {
     let text = read_token(path)?;
     let all: serde_json::Map<String, Value> = serde_json::from_str(text.expose())
         .map_err(|error| Failure::local(format!("claims `{}`: {error}", path.display())))?;
@@ -125,15 +125,18 @@ fn explain_claims(policies: &Policies, path: &Path, format: Format) -> Result<()
     let unknown = iss.is_some() && issuer.is_none();
     let claims = Claims::proven(iss.as_deref().unwrap_or_default(), all);
     let ours = |identity: &Identity| !unknown && issuer.is_none_or(|issuer| issuer.name == identity.issuer);
+    let trap = issuer.and_then(|issuer| issuer.trap(claims.all()));
+    let trapped =
+        trap.as_ref().map(|trap| format!("claim `{}` is not accepted from this issuer: {}", trap.claim, trap.why));
+    let nobody = || "no issuer in the policy has the URL of the claim `iss`".to_owned();
+    let explain = |identity: &Identity| {
+        let explained = explain(identity, Some(&claims).filter(|_| ours(identity)), now);
+        Explained { matches: explained.matches && trap.is_none(), ..explained }
+    };
     let answer = Answer {
         signature: Signature::Unknown,
-        reason: unknown.then(|| "no issuer in the policy has the URL of the claim `iss`".to_owned()),
-        identities: policies
-            .merged
-            .identities()
-            .iter()
-            .map(|identity| explain(identity, Some(&claims).filter(|_| ours(identity))))
-            .collect(),
+        reason: trapped.or_else(|| unknown.then(nobody)),
+        identities: policies.merged.identities().iter().map(explain).collect(),
     };
     match format {
         Format::Json => output::json(&answer)?,

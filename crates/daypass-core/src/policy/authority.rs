@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{ObjectChange, ObjectKind, Policy};
 use crate::{
-    grant::{Action, Grant, GrantedIndex, ProjectPattern},
+    grant::{Action, Grant, GrantedIndex, ProjectPattern, not_held},
     role::Role,
 };
 
@@ -111,24 +111,6 @@ impl Authority {
         });
         wanted.find_map(|grant| self.held.iter().find_map(|held| not_held(held, &grant).into_iter().next()))
     }
-}
-
-/// What of `wanted` none of the grants in `held` covers, each as a grant of one action on one pattern. Several may cover it
-/// together, action by action and pattern by pattern.
-fn not_held(held: &[Grant], wanted: &Grant) -> Vec<Grant> {
-    let each = wanted.projects.iter().flat_map(|pattern| wanted.actions.iter().map(move |action| (pattern, *action)));
-    let covers = |grant: &Grant, pattern: &ProjectPattern, action| {
-        grant.index.covers(&wanted.index)
-            && grant.actions.contains(&action)
-            && grant.projects.iter().any(|wide| wide.covers(pattern))
-    };
-    let missing = each.filter(|(pattern, action)| !held.iter().any(|grant| covers(grant, pattern, *action)));
-    let alone = |(pattern, action): (&ProjectPattern, Action)| Grant {
-        index: wanted.index.clone(),
-        projects: vec![pattern.clone()],
-        actions: vec![action],
-    };
-    missing.map(alone).collect()
 }
 
 /// Whether the change takes away and does nothing else: that needs no more than deleting.

@@ -74,14 +74,12 @@ impl Objects {
     ///
     /// # Errors
     /// What a policy file may hold and a database may not: providers and clients (their secrets are the operator's),
-    /// and issuers that name a file of the server. Two objects with one name. What is wrong with an object by itself.
+    /// service accounts, and issuers that name a file of the server. Two objects with one name. What is wrong with an object by itself.
     pub fn read(value: &Value) -> Result<Self, InvalidPolicy> {
         let members = value.as_object().ok_or_else(|| InvalidPolicy::Syntax("a policy is an object".to_owned()))?;
-        for key in ["provider", "client"] {
+        for key in ["provider", "client", "service_account"] {
             if members.contains_key(key) {
-                return Err(InvalidPolicy::Syntax(format!(
-                    "`{key}` is for the files that the server is started with: its secrets are there"
-                )));
+                return Err(InvalidPolicy::Syntax(format!("`{key}` is for the files that the server is started with")));
             }
         }
         let (objects, twice) = Self::collect(value);
@@ -122,17 +120,15 @@ impl Objects {
         for kind in ObjectKind::ALL {
             for body in value.get(kind.as_str()).and_then(Value::as_array).into_iter().flatten() {
                 let mut body = canonical(body);
-                let name = match body.get("name").and_then(Value::as_str) {
-                    Some(name) => name.to_owned(),
-                    None => {
-                        let name = unnamed(&body, |name| all.contains_key(&(kind, Box::from(name))));
-                        if let Some(members) = body.as_object_mut() {
-                            members.insert("name".to_owned(), name.as_str().into());
-                        }
-                        canonical_in_place(&mut body);
-                        name
+                let own = body.get("name").and_then(Value::as_str).map(ToOwned::to_owned);
+                let name = own.unwrap_or_else(|| {
+                    let name = unnamed(&body, |name| all.contains_key(&(kind, Box::from(name))));
+                    if let Some(members) = body.as_object_mut() {
+                        members.insert("name".to_owned(), name.as_str().into());
                     }
-                };
+                    canonical_in_place(&mut body);
+                    name
+                });
                 if all.insert((kind, name.as_str().into()), body).is_some() {
                     twice.get_or_insert((kind, name));
                 }

@@ -198,6 +198,7 @@ mod tests {
             (json!([]), "is an object"),
             (json!({"provider": []}), "`provider` is for the files"),
             (json!({"client": []}), "`client` is for the files"),
+            (json!({"service_account": []}), "`service_account` is for the files"),
             (json!({"isuer": []}), "unknown field"),
             (json!({"issuer": [{"name": "a", "preset": "github", "x": 1}]}), "unknown field"),
             (json!({"issuer": [{"name": "a", "preset": "github", "ca_file": "/etc/passwd"}]}), "names a file"),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
@@ -15,7 +16,8 @@ use crate::{
     service_account,
 };
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[schemars(rename = "ServiceAccount")]
 #[serde(deny_unknown_fields)]
 pub(in crate::policy) struct WrittenServiceAccount {
     name: ServiceAccountName,
