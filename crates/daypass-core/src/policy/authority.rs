@@ -54,7 +54,7 @@ pub enum NotAllowed {
 
 fn told(grant: &Grant) -> String {
     let actions: Vec<_> = grant.actions.iter().map(ToString::to_string).collect();
-    let projects: Vec<_> = grant.projects.iter().map(|pattern| pattern.as_str()).collect();
+    let projects: Vec<_> = grant.projects.iter().map(ProjectPattern::as_str).collect();
     format!("`{}` on `{}` of index `{}`", actions.join(", "), projects.join(", "), grant.index.as_str())
 }
 

@@ -84,12 +84,12 @@ pub(super) async fn commit(
         let body = change.after.as_ref().map(Value::to_string);
         ChangeObject { kind: change.kind.as_str(), name: change.name.clone(), body, event }
     };
-    let changes = proposal.changes.iter().map(change).collect();
-    let changed = parts.store.change_policy(proposal.version, parts.clock.now(), changes).await;
-    let changed = changed.map_err(|error| unavailable(&error))?;
+    let all = proposal.changes.iter().map(change).collect();
+    let outcome = parts.store.change_policy(proposal.version, parts.clock.now(), all).await;
+    let outcome = outcome.map_err(|error| unavailable(&error))?;
     // Here at once; the other replicas follow within a second or two.
     parts.follow_policy().await;
-    Ok(changed)
+    Ok(outcome)
 }
 
 /// The answer when somebody else was quicker.

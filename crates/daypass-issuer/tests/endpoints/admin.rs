@@ -263,7 +263,7 @@ async fn the_descriptions_are_public_and_refer_to_what_is_there() {
     }
     // Each path is there: whoever brings no access token is told so, and not that there is nothing.
     for (path, operations) in document["paths"].as_object().unwrap() {
-        if path.ends_with(".json") {
+        if path.contains(".json") {
             continue;
         }
         for method in operations.as_object().unwrap().keys() {
