@@ -86,7 +86,7 @@ pub enum Denied {
     #[error("no identity matches the claims of this token")]
     NoneMatches,
     /// No identity was named and several match.
-    #[error("several identities match the claims of this token ({}): name one", join(.0))]
+    #[error("several identities match the claims of this token ({}): name one", first_few(.0))]
     SeveralMatch(Vec<IdentityName>),
 }
 
@@ -118,6 +118,14 @@ impl Denied {
 
 fn join<T: std::fmt::Display>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// The first ten; the answer and the audit log are no place for thousands.
+fn first_few(names: &[IdentityName]) -> String {
+    match names.get(..10) {
+        Some(few) if names.len() > few.len() => format!("{} and {} more", join(few), names.len() - few.len()),
+        _ => join(names),
+    }
 }
 
 /// Decides. Deny is the default; identities of other issuers are not even looked at.

@@ -81,8 +81,13 @@ fn look(identity: &Identity, issuer: &TrustedIssuer) -> Vec<Finding> {
             ),
         );
     }
-    let trusted =
-        |path: &str| !preset.untrusted.contains(&path) && !matches!(path, "iss" | "aud" | "jti" | "iat" | "exp");
+    let within =
+        |path: &str, claim: &str| path.strip_prefix(claim).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let untrusted = |path: &str| {
+        // What lies within a claim is no better than the claim, whichever way it is pointed to.
+        preset.untrusted.iter().any(|claim| within(path, claim) || within(path, &format!("/{claim}")))
+    };
+    let trusted = |path: &str| !untrusted(path) && !matches!(path, "iss" | "aud" | "jti" | "iat" | "exp" | "nbf");
     if !identity.rules.iter().any(|(path, rule)| trusted(path.as_str()) && rule.exact_values().is_some()) {
         let message = "pins nothing exactly that whoever starts a job cannot choose; pin an id".to_owned();
         find(Severity::Error, "nothing_pinned", message);

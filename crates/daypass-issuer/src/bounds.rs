@@ -12,6 +12,7 @@ use std::{
 
 use daypass_core::{SignedDuration, Timestamp};
 use moka::sync::Cache;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::refusals::network;
 
@@ -37,11 +38,15 @@ const MOST_GUESSES: u32 = 20;
 /// How many peers are remembered at a time (the least used are forgotten first).
 const MOST_REMEMBERED: u64 = 10_000;
 
+/// How many requests of one peer may wait for AWS at a time: a quarter of all, since a stranger's wait there, too.
+const MOST_ASKING_OF_ONE_PEER: usize = 8;
+
 /// Counts by peer.
 pub(crate) struct Bounds {
     by_peer: Holdings,
     by_site: Holdings,
     guesses: Cache<IpAddr, Arc<AtomicU32>>,
+    asking: Cache<IpAddr, Arc<Semaphore>>,
 }
 
 impl Bounds {
@@ -50,6 +55,7 @@ impl Bounds {
             by_peer: Holdings::new(MOST_OF_ONE_PEER),
             by_site: Holdings::new(MOST_OF_ONE_SITE),
             guesses: Cache::builder().max_capacity(MOST_REMEMBERED).time_to_live(WINDOW).build(),
+            asking: Cache::builder().max_capacity(MOST_REMEMBERED).time_to_idle(WINDOW).build(),
         }
     }
 
@@ -69,6 +75,12 @@ impl Bounds {
     pub(crate) fn take_back_device(&self, peer: IpAddr, now: Timestamp) {
         self.by_peer.give_back(&network(peer), now);
         self.by_site.give_back(&site(peer), now);
+    }
+
+    /// A place among those of a peer for whom AWS is asked, if one is free; it is given back when it is dropped.
+    pub(crate) fn begin_asking(&self, peer: IpAddr) -> Option<OwnedSemaphorePermit> {
+        let places = || Arc::new(Semaphore::new(MOST_ASKING_OF_ONE_PEER));
+        self.asking.get_with(network(peer), places).try_acquire_owned().ok()
     }
 
     /// Counts one user code that does not exist.
@@ -177,5 +189,15 @@ mod tests {
             bounds.take_back_device(peer(&here.replace("NN", "5")), at(0));
             assert!(bounds.begin_device(peer(&here.replace("NN", "200")), at(1)), "{here}");
         }
+    }
+
+    #[test]
+    fn one_network_waits_for_aws_in_few_places_and_leaves_the_others_theirs() {
+        let (bounds, peer, other) = (Bounds::new(), "2001:db8::1".parse().unwrap(), "192.0.2.7".parse().unwrap());
+        let mut places: Vec<_> = (0..MOST_ASKING_OF_ONE_PEER).map(|_| bounds.begin_asking(peer).unwrap()).collect();
+        assert!(bounds.begin_asking("2001:db8::ffff".parse().unwrap()).is_none(), "the same network");
+        assert!(bounds.begin_asking(other).is_some());
+        places.pop();
+        assert!(bounds.begin_asking(peer).is_some());
     }
 }

@@ -85,7 +85,7 @@ pub(crate) async fn assume(parts: &Parts, caller: &Caller, wanted: &Wanted<'_>) 
     let now = parts.clock.now();
     let (trusted, proven) = match wanted.kind {
         OutsideKind::Jwt => prove(parts, &trust, wanted, now).await?,
-        OutsideKind::AwsCaller => aws::prove(parts, &trust, wanted, now).await?,
+        OutsideKind::AwsCaller => aws::prove(parts, &trust, wanted, caller.context.peer, now).await?,
     };
     let actor =
         Actor { iss: trusted.issuer.url.to_string(), sub: proven.claims.subject().unwrap_or_default().to_owned() };

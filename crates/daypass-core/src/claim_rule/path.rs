@@ -59,7 +59,8 @@ impl FromStr for ClaimPath {
         let sane_pointer = text.strip_prefix('/').is_none_or(|pointer| {
             let escapes = pointer.replace("~0", "").replace("~1", "");
             !escapes.contains('~')
-                && pointer.split('/').count() <= DEEPEST
+                // A pointer of one step would be a second spelling of a claim's name.
+                && (2..=DEEPEST).contains(&pointer.split('/').count())
                 && pointer.split('/').all(|step| !step.is_empty())
         });
         if printable && sane_pointer { Ok(Self(text.into())) } else { Err(refuse()) }
@@ -80,7 +81,7 @@ mod tests {
 
     fn found(path: &str) -> Option<Value> {
         let claims = json!({
-            "sub": "x", "nothing": null, "oidc.example.com/id": "1", "a/b": 2,
+            "sub": "x", "nothing": null, "oidc.example.com/id": "1", "a/b": 2, "escaped": { "a/b": 2 },
             "kubernetes.io": { "namespace": "build", "serviceaccount": { "uid": "u" }, "list": ["l"] },
         });
         path.parse::<ClaimPath>().unwrap().find(claims.as_object().unwrap()).cloned()
@@ -91,17 +92,28 @@ mod tests {
         assert_eq!(found("oidc.example.com/id"), Some(json!("1")));
         assert_eq!(found("/kubernetes.io/namespace"), Some(json!("build")));
         assert_eq!(found("/kubernetes.io/serviceaccount/uid"), Some(json!("u")));
-        assert_eq!(found("/a~1b"), Some(json!(2)));
-        for path in
-            ["missing", "nothing", "kubernetes.io/namespace", "/kubernetes.io/list/0", "/sub/x", "/a/b", "/nothing"]
-        {
+        assert_eq!(found("/escaped/a~1b"), Some(json!(2)));
+        for path in ["missing", "nothing", "kubernetes.io/namespace", "/kubernetes.io/list/0", "/sub/x", "/a/b"] {
             assert_eq!(found(path), None, "{path}");
         }
     }
 
     #[test]
     fn what_is_no_path_is_refused() {
-        for text in ["", "/", "//", "/a//b", "/a/", "/a~2b", "/~", "a\nb", "/a/a/a/a/a/a/a/a/a", &"x".repeat(300)] {
+        for text in [
+            "",
+            "/",
+            "//",
+            "/iss",
+            "/a~1b",
+            "/a//b",
+            "/a/",
+            "/a~2b",
+            "/~",
+            "a\nb",
+            "/a/a/a/a/a/a/a/a/a",
+            &"x".repeat(300),
+        ] {
             assert!(text.parse::<ClaimPath>().is_err(), "{text}");
         }
     }

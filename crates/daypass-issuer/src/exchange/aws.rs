@@ -1,5 +1,7 @@
 //! An outside token that is a signed request to AWS, in place of a JWT.
 
+use std::net::IpAddr;
+
 use daypass_core::Timestamp;
 use daypass_oidc::{
     aws_caller::{CallerRefused, ExpectedCaller, SignedCaller},
@@ -21,6 +23,7 @@ pub(super) async fn prove<'t>(
     parts: &Parts,
     trust: &'t InForce,
     wanted: &Wanted<'_>,
+    peer: IpAddr,
     now: Timestamp,
 ) -> Result<(&'t Trusted, Proven), Refusal> {
     let Some((trusted, aws)) = trust.aws() else {
@@ -32,6 +35,9 @@ pub(super) async fn prove<'t>(
     let expected = ExpectedCaller { audiences, identity: wanted.identity, regions: &aws.regions, now };
     let checked =
         SignedCaller::parse(wanted.outside_token).and_then(|caller| caller.check(&expected)).map_err(refuse)?;
+    // Before AWS has answered, a stranger's request looks like anybody's: none may take all the places there are.
+    let place = if parts.refusals.slows_down(peer) { None } else { parts.bounds.begin_asking(peer) };
+    let Some(_place) = place else { return Err(refuse(CallerRefused::Busy)) };
     let proven = aws.sts.ask(&checked).await.map_err(refuse)?;
     Ok((trusted, proven))
 }

@@ -147,7 +147,10 @@ fn job_gets_in(kind: Kind) {
     let exchanged = place.world.audit_of("token.exchanged");
     let [event, again] = &exchanged[..] else { panic!("two events") };
     assert_eq!(event["identity"], IDENTITY);
-    assert_eq!(event["subject_token_sha256"] == again["subject_token_sha256"], !fresh);
+    // CircleCI's tokens have no `jti`: two of one second are the same, however fresh they are.
+    if kind != Kind::CircleCi {
+        assert_eq!(event["subject_token_sha256"] == again["subject_token_sha256"], !fresh);
+    }
     assert_eq!(event["actor"]["sub"], place.cloud.claims()["sub"]);
 
     place.somebody_elses();
