@@ -105,7 +105,7 @@ fn look(identity: &Identity, issuer: &TrustedIssuer) -> Vec<Finding> {
             let last = glob.literal_prefix().trim_end_matches(['/', ':', '@']);
             if last.len() < 4 {
                 let message = format!("has the glob `{glob}` for `{path}`, which begins with hardly anything fixed");
-                find(Severity::Error, "broad_glob", message);
+                find(Severity::Advice, "broad_glob", message);
             }
         }
         if let Some(values) = rule.exact_values()
@@ -186,7 +186,7 @@ mod tests {
                 "github",
                 r#"repository_owner_id = "65", workflow_ref = { glob = "*/x.yml@refs/heads/main" }"#,
                 r#""pull""#,
-                (Error, "broad_glob"),
+                (Advice, "broad_glob"),
             ),
             ("github", r#"repository_owner_id = "65""#, r#""push""#, (Advice, "any_code_may_write")),
             ("github", r#"repository_owner_id = "65", repository = "acme/app""#, r#""pull""#, (Advice, "mutable_name")),
