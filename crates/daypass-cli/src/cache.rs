@@ -1,4 +1,5 @@
-//! The credentials that are kept on this machine: one file per server, audience and holder.
+//! The credentials that are kept on this machine: one file per server, audience and holder. A holder is a person, or an
+//! identity by what proved it (`cache/origin.rs`): jobs that share this folder do not share what is in it.
 //!
 //! ```text
 //! ~/.cache/daypass/               0700
@@ -15,7 +16,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use daypass_core::{clock::Clock, digest::Sha256, public_url::PublicUrl};
+use daypass_core::{SignedDuration, Timestamp, clock::Clock, digest::Sha256, public_url::PublicUrl};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -27,11 +28,16 @@ use crate::{
 };
 
 pub(crate) mod entry;
+pub(crate) mod origin;
 
 use entry::Entry;
+use origin::Origin;
 
 /// The space that is taken on the disk *before* a proof is spent: more than an entry needs.
 const RESERVED: usize = 16 * 1024;
+
+/// How long an identity's entry is kept after its end: by then, the job that it was for is over.
+const KEPT_AFTER_ITS_END: SignedDuration = SignedDuration::from_hours(24);
 
 /// The cache folder.
 #[derive(Debug)]
@@ -53,8 +59,13 @@ pub(crate) struct Key<'a> {
 /// Whose a credential is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Holder<'a> {
-    /// That of an identity, by what was asked for; empty where the server chose.
-    Identity(&'a str),
+    /// That of an identity.
+    Identity {
+        /// What was asked for; empty where the server chose.
+        asked: &'a str,
+        /// By what it came. What was kept before that was told apart has none, and nobody asks for it.
+        origin: Option<&'a Origin>,
+    },
     /// That of whoever signed in under this profile.
     Person(&'a ProfileName),
 }
@@ -71,7 +82,8 @@ impl Cache {
     pub(crate) fn path(&self, key: Key<'_>) -> PathBuf {
         // No part can contain a line break, so no two keys are written alike.
         let holder = match key.holder {
-            Holder::Identity(asked) => asked.to_owned(),
+            Holder::Identity { asked, origin: None } => asked.to_owned(),
+            Holder::Identity { asked, origin: Some(origin) } => format!("{asked}\n{origin}"),
             Holder::Person(profile) => format!("\n{profile}"),
         };
         let name = Sha256::of(format!("{}\n{}\n{holder}", key.server, key.audience));
@@ -114,6 +126,18 @@ impl Cache {
             found.extend(read::<Entry>(&path)?.map(|entry| (path, entry)));
         }
         Ok(found)
+    }
+
+    /// Sweeps away what jobs have left here that ended a day ago. What cannot be deleted stays.
+    pub(crate) fn sweep(&self, now: Timestamp) {
+        for (path, entry) in self.all().unwrap_or_default() {
+            let is_old = now.duration_since(entry.expires_at) > KEPT_AFTER_ITS_END;
+            if is_old && matches!(entry.key().holder, Holder::Identity { .. }) {
+                for extension in ["json", "note", "lock"] {
+                    let _stays = delete(&path.with_extension(extension));
+                }
+            }
+        }
     }
 
     /// All files in this folder whose name ends with `extension`.

@@ -19,7 +19,7 @@ use daypass_core::{clock::Clock, names::ServiceAccountName, public_url::PublicUr
 
 use crate::{
     ambient::{self, Ambient, Choice, Kind, Proof, Supply},
-    cache::{Cache, Holder, Key, entry::Entry},
+    cache::{Cache, Holder, Key, entry::Entry, origin::Origin},
     environment::Environment,
     failure::{Failure, Status},
     identity_token::{
@@ -186,9 +186,9 @@ impl<'a> Wanted<'a> {
         Self { server, audience: &server.url }
     }
 
-    /// Its key in the cache, as an identity's.
-    pub(crate) fn key(self) -> Key<'a> {
-        let holder = Holder::Identity(self.server.identity_or_empty());
+    /// Its key in the cache, as an identity's that came by `origin`.
+    pub(crate) fn key(self, origin: &'a Origin) -> Key<'a> {
+        let holder = Holder::Identity { asked: self.server.identity_or_empty(), origin: Some(origin) };
         Key { server: &self.server.url, audience: self.audience, holder }
     }
 
@@ -207,12 +207,14 @@ pub(crate) fn obtain(wanted: Wanted<'_>, environment: &Environment, clock: &dyn 
     if of_a_person && let Some(entry) = cache.find(wanted.person_key())?.filter(fresh) {
         return Ok(entry);
     }
-    if let Some(entry) = cache.find(wanted.key())?.filter(fresh) {
+    let origin = Origin::of(environment, wanted.server);
+    let key = wanted.key(&origin);
+    if let Some(entry) = cache.find(key)?.filter(fresh) {
         return Ok(entry);
     }
     let renewed_from = |source: &Source| {
-        renew(&cache, wanted, source, environment, clock, fresh)
-            .or_else(|failure| make_do(&cache, wanted.key(), failure, clock))
+        renew(&cache, key, wanted, source, environment, clock, fresh)
+            .or_else(|failure| make_do(&cache, key, failure, clock))
     };
     if let Some(source) = Source::first(environment, wanted.server)? {
         return renewed_from(&source);
@@ -269,16 +271,16 @@ fn make_do(cache: &Cache, key: Key<'_>, failure: Failure, clock: &dyn Clock) -> 
     Ok(entry)
 }
 
-/// Gets a new credential from `source` unless another process has just put one into the cache that is `good`.
+/// Gets a new credential from `source`, kept under `key`, unless another process has just put one there that is `good`.
 pub(crate) fn renew(
     cache: &Cache,
+    key: Key<'_>,
     wanted: Wanted<'_>,
     source: &Source,
     environment: &Environment,
     clock: &dyn Clock,
     good: impl Fn(&Entry) -> bool,
 ) -> Result<Entry, Failure> {
-    let key = wanted.key();
     let mut lock = cache.lock(key, Waiter::Program, clock)?;
     if let Some(entry) = cache.find(key)?.filter(good) {
         return Ok(entry);
@@ -301,6 +303,7 @@ pub(crate) fn renew(
     })?;
     let entry = Entry::new(key, issued.identity, issued.access_token, asked_at, issued.life);
     seat.keep(&entry)?;
+    cache.sweep(clock.now());
     Ok(entry)
 }
 

@@ -3,7 +3,7 @@
 use daypass_core::{SignedDuration, Timestamp, public_url::PublicUrl, secret::Secret};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
-use super::{Holder, Key};
+use super::{Holder, Key, origin::Origin};
 use crate::profile::ProfileName;
 
 /// The form of the file. Another number is another program's entry, and counts as none.
@@ -36,6 +36,9 @@ pub(crate) struct Entry {
     pub(crate) asked_identity: String,
     /// The identity's name, as the server told it; empty for a person.
     pub(crate) identity: String,
+    /// By what it came, if it is an identity's. One that does not say is nobody's, and stays for `logout`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin>,
     /// The profile, if it is a person's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     profile: Option<ProfileName>,
@@ -60,15 +63,16 @@ impl Entry {
         obtained_at: Timestamp,
         life: SignedDuration,
     ) -> Self {
-        let (asked_identity, identity, profile, person) = match key.holder {
-            Holder::Identity(asked) => (asked.to_owned(), name, None, None),
-            Holder::Person(profile) => (String::new(), String::new(), Some(profile.clone()), Some(name)),
+        let (asked_identity, origin, identity, profile, person) = match key.holder {
+            Holder::Identity { asked, origin } => (asked.to_owned(), origin.copied(), name, None, None),
+            Holder::Person(profile) => (String::new(), None, String::new(), Some(profile.clone()), Some(name)),
         };
         Self {
             version: VERSION,
             server: key.server.clone(),
             audience: key.audience.clone(),
             asked_identity,
+            origin,
             identity,
             profile,
             person,
@@ -87,7 +91,8 @@ impl Entry {
 
     /// What it is for.
     pub(crate) fn key(&self) -> Key<'_> {
-        let holder = self.profile.as_ref().map_or(Holder::Identity(&self.asked_identity), Holder::Person);
+        let identity = Holder::Identity { asked: &self.asked_identity, origin: self.origin.as_ref() };
+        let holder = self.profile.as_ref().map_or(identity, Holder::Person);
         Key { server: &self.server, audience: &self.audience, holder }
     }
 
@@ -137,7 +142,9 @@ mod tests {
 
     fn entry(life_minutes: i64) -> Entry {
         let server: PublicUrl = "https://packages.example.com".parse().unwrap();
-        let key = Key { server: &server, audience: &server, holder: Holder::Identity("ci/app") };
+        let origin = Origin::some("a job");
+        let holder = Holder::Identity { asked: "ci/app", origin: Some(&origin) };
+        let key = Key { server: &server, audience: &server, holder };
         let life = SignedDuration::from_mins(life_minutes);
         Entry::new(key, "ci/app".to_owned(), Secret::new("x"), Timestamp::UNIX_EPOCH, life)
     }

@@ -14,7 +14,7 @@ use super::status::{index_url, length, rounded};
 use crate::{
     ambient::{self, Choice},
     arguments::{Format, Login},
-    cache::{Cache, entry::Entry},
+    cache::{Cache, entry::Entry, origin::Origin},
     config::edit,
     credential::{Source, Wanted, an_identity_is_named, pairing, person, renew, sign_in_needed},
     environment::Environment,
@@ -166,8 +166,16 @@ fn as_identity(
         server.ambient = Some(ambient);
         server.service_account_key_path = None;
     }
+    let by_arguments = [arguments.identity_token.is_some(), arguments.ambient.is_some(), arguments.service_account.is_some()];
+    // Kept where the next install looks: by what is remembered, unless it is the environment that names the source.
+    let origin = if by_arguments.contains(&true) {
+        Origin::remembered(environment, &server)
+    } else {
+        Origin::of(environment, &server)
+    };
     let begun = clock.now();
-    let entry = renew(cache, Wanted::of(&server), &source, environment, clock, |entry| {
+    let wanted = Wanted::of(&server);
+    let entry = renew(cache, wanted.key(&origin), wanted, &source, environment, clock, |entry| {
         entry.obtained_at >= begun && entry.has_enough_life(clock.now())
     })?;
     // The account is the identity's from now on: a person who had it before is signed out.

@@ -101,7 +101,7 @@ impl Meant<'_> {
         let Some(meant) = self.profile else { return true };
         match key.holder {
             Holder::Person(profile) => profile == meant,
-            Holder::Identity(asked) => self.identity == Some(asked),
+            Holder::Identity { asked, .. } => self.identity == Some(asked),
         }
     }
 }

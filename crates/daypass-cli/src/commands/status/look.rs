@@ -5,7 +5,7 @@ use daypass_oidc::session_client::SessionReport;
 
 use super::{Checked, Known, State, index_url};
 use crate::{
-    cache::{Cache, entry::Entry},
+    cache::{Cache, entry::Entry, origin::Origin},
     credential::{Source, Wanted, asks_for_a_person, person, sign_in_needed},
     environment::Environment,
     failure::{Failure, Status},
@@ -50,7 +50,8 @@ impl Looker<'_> {
             }
         }
         if session.is_none() {
-            entry = self.cache.find(wanted.key())?.filter(live);
+            let origin = Origin::of(self.environment, server);
+            entry = self.cache.find(wanted.key(&origin))?.filter(live);
         }
         let mut report = None;
         if let Some(known) = entry.as_ref().filter(|_| !self.quick) {
@@ -87,7 +88,8 @@ impl Looker<'_> {
             Some(session) => (State::Renewable, until_the_end(session)),
             None => self.without_a_session(server, of_a_person, enough),
         };
-        let key = if session.is_some() { wanted.person_key() } else { wanted.key() };
+        let origin = Origin::of(self.environment, server);
+        let key = if session.is_some() { wanted.person_key() } else { wanted.key(&origin) };
         let said_person = report.as_ref().and_then(|report| report.person.as_ref().map(|person| person.name.clone()));
         let person = session.map(|session| session.person.clone()).or(said_person);
         let identity = entry.map(|entry| entry.identity.clone()).filter(|identity| !identity.is_empty());
