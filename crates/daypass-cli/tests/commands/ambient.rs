@@ -10,6 +10,7 @@ mod github;
 mod gitlab;
 mod google;
 mod persons;
+mod shared_home;
 mod shown;
 
 use serde_json::json;
