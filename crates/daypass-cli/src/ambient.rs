@@ -265,9 +265,11 @@ impl Ambient {
         pairing.check(outside_token, server).map_err(|failure| match self.0.audience {
             Audience::Asked => failure.hint(format!("{} was asked for one for `{server}`", self.0.title)),
             Audience::Set => failure.hint(format!(
-                "set it up for `{server}`; where {} has only one audience, `DAYPASS_SERVER={server}` or `daypass login \
-                 {server} --ambient {}` says that it is for this server, whose policy must name that audience",
-                self.0.title, self.0.name
+                "set it up for `{server}`; where {} has only one audience, `DAYPASS_AMBIENT={name}` together with \
+                 `DAYPASS_SERVER={server}`, or `daypass login {server} --ambient {name}`, says that it is for this server, \
+                 whose policy must name that audience",
+                self.0.title,
+                name = self.0.name
             )),
         })
     }

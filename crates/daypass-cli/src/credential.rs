@@ -85,7 +85,8 @@ impl Source {
             return Ok(None);
         }
         let found = ambient::find(&environment.machine(), &server.url)?;
-        Ok(found.map(|ambient| Self::Ambient(ambient, pairing(environment, server))))
+        // Nobody chose it, so nobody paired it with the server: a token that is for somebody else stays here.
+        Ok(found.map(|ambient| Self::Ambient(ambient, Pairing::ByAudience)))
     }
 
     /// Whether there is something to send to `server`, as far as can be told without asking anybody.

@@ -166,7 +166,8 @@ fn as_identity(
         server.ambient = Some(ambient);
         server.service_account_key_path = None;
     }
-    let by_arguments = [arguments.identity_token.is_some(), arguments.ambient.is_some(), arguments.service_account.is_some()];
+    let by_arguments =
+        [arguments.identity_token.is_some(), arguments.ambient.is_some(), arguments.service_account.is_some()];
     // Kept where the next install looks: by what is remembered, unless it is the environment that names the source.
     let origin = if by_arguments.contains(&true) {
         Origin::remembered(environment, &server)
@@ -193,7 +194,7 @@ fn whichever_is_here(server: &Server, environment: &Environment) -> Result<Sourc
         Failure::new(Status::SignInNeeded, "nobody vouches for this job or machine")
             .hint(hint.unwrap_or_else(|| "`daypass ambient` shows who was looked for".to_owned()))
     })?;
-    Ok(Source::Ambient(found, pairing(environment, server)))
+    Ok(Source::Ambient(found, Pairing::ByAudience))
 }
 
 /// The provider that is here.

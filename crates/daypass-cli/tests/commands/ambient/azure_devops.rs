@@ -32,9 +32,9 @@ fn step(service: &FakeService) -> Person {
 }
 
 #[test]
-fn it_is_sent_to_the_server_that_the_environment_names() {
+fn it_is_sent_to_the_server_that_the_environment_names_with_the_provider() {
     let (issuer, service) = (FakeIssuer::start(), service());
-    let person = step(&service).with("DAYPASS_SERVER", issuer.url());
+    let person = step(&service).with("DAYPASS_SERVER", issuer.url()).with("DAYPASS_AMBIENT", "azure-devops");
     given(&person, &issuer);
     let [asked] = service.asked().try_into().unwrap();
     assert_eq!((asked.method.as_str(), asked.uri.path()), ("POST", "/org/prj/_apis/oidctoken"));
@@ -53,8 +53,19 @@ fn it_is_not_sent_to_a_server_that_is_only_known() {
     ----- stderr
     error: the identity token is meant for `api://AzureADTokenExchange` and not for `http://[SERVER]`, so it was not sent there
 
-    hint: set it up for `http://[SERVER]`; where Azure Pipelines has only one audience, `DAYPASS_SERVER=http://[SERVER]` or `daypass login http://[SERVER] --ambient azure-devops` says that it is for this server, whose policy must name that audience
+    hint: set it up for `http://[SERVER]`; where Azure Pipelines has only one audience, `DAYPASS_AMBIENT=azure-devops` together with `DAYPASS_SERVER=http://[SERVER]`, or `daypass login http://[SERVER] --ambient azure-devops`, says that it is for this server, whose policy must name that audience
     ");
+    assert_eq!(issuer.requests(), 0);
+}
+
+#[test]
+fn it_is_not_sent_to_a_server_only_because_that_is_named() {
+    let (issuer, service) = (FakeIssuer::start(), service());
+    let person = step(&service).with("DAYPASS_SERVER", issuer.url());
+    for line in [&["token"][..], &["login", issuer.url()], &["login", issuer.url(), "--ambient", "auto"]] {
+        let seen = person.sees(line.iter().copied());
+        assert!(seen.starts_with("exit code: 4") && seen.contains("DAYPASS_AMBIENT=azure-devops"), "{seen}");
+    }
     assert_eq!(issuer.requests(), 0);
 }
 

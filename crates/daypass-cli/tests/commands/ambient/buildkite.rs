@@ -78,6 +78,9 @@ fn circleci_is_asked_by_its_program_and_else_by_its_variable() {
     // An older program does not know how, and the variable is there all the same.
     let older = with_program(job(&issuer).with("CIRCLECI", "true"), "circleci", "exit 1");
     let older = older.with("CIRCLE_OIDC_TOKEN_V2", outside_token("0b9c-organisation", 2));
+    // That one is for the organisation, so somebody has to say that it may be sent here.
+    assert_eq!(older.run(["token"]).status.code(), Some(4));
+    let older = older.with("DAYPASS_AMBIENT", "circleci");
     given(&older, &issuer);
     assert_eq!(issuer.exchanges()[1]["subject_token"], outside_token("0b9c-organisation", 2));
 }

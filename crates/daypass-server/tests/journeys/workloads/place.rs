@@ -74,6 +74,9 @@ impl Place {
             }
         };
         command.env("DAYPASS_SERVER", self.world.url()).env("DAYPASS_IDENTITY", IDENTITY);
+        if let Some(provider) = chosen(self.cloud.kind()) {
+            command.env("DAYPASS_AMBIENT", provider);
+        }
         command.envs(self.job.variables.iter().map(|(name, value)| (name, value)));
         command.env("PATH", self.path("/usr/bin:/bin"));
         command
@@ -110,6 +113,20 @@ impl Drop for Place {
             let _gone = agent.kill();
             let _reaped = agent.wait();
         }
+    }
+}
+
+/// What the job's settings must say where its token is for somebody else than the server: which provider is meant.
+fn chosen(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::CircleCiVariable => Some("circleci"),
+        Kind::Bitbucket => Some("bitbucket"),
+        Kind::AzureDevOps => Some("azure-devops"),
+        Kind::Aks => Some("aks"),
+        Kind::Vercel => Some("vercel"),
+        Kind::Spacelift => Some("spacelift"),
+        Kind::Semaphore => Some("semaphore"),
+        _ => None,
     }
 }
 
