@@ -149,6 +149,7 @@ fn as_identity(
                 output::warn("others can see an identity token on the command line; `--identity-token -` reads it");
             }
             server.identity_token_path = identity_token.file();
+            server.ambient = None;
             server.service_account_key_path = None;
             Source::IdentityToken(identity_token, paired)
         }
@@ -164,6 +165,7 @@ fn as_identity(
     };
     if let Source::Ambient(ambient, _) = source {
         server.ambient = Some(ambient);
+        server.identity_token_path = None;
         server.service_account_key_path = None;
     }
     let by_arguments =

@@ -61,6 +61,8 @@ fn edit(path: &Path, clock: &dyn Clock, change: impl FnOnce(&mut Config)) -> Res
     if after == before {
         return Ok(());
     }
+    // What would be refused when it is read is not written.
+    after.check(path)?;
     let text = toml::to_string(&after).map_err(|error| Failure::local(format!("cannot write TOML: {error}")))?;
     let written = Draft::beside(path).and_then(|draft| draft.publish(format!("{HEADING}{text}").as_bytes(), path));
     written.map_err(|error| trouble("cannot write", path, &error))

@@ -28,6 +28,24 @@ fn a_sign_in_in_a_job_is_the_jobs() {
 }
 
 #[test]
+fn a_sign_in_by_another_source_takes_the_place_of_the_one_before() {
+    let (issuer, service) = (FakeIssuer::start(), github());
+    let person = on_github(Person::new().with("DAYPASS_AMBIENT", "auto"), &service);
+    let path = person.write("job.jwt", &outside_token(issuer.url(), 9));
+    person.write_config(&format!("[[server]]\nurl = \"{}\"\nidentity_token_path = \"{path}\"\n", issuer.url()));
+    for (arguments, kept, gone) in [
+        (&["login", "--ambient", "github"][..], "ambient = \"github\"", "identity_token_path"),
+        (&["login", "--identity-token", &path], "identity_token_path = ", "ambient"),
+    ] {
+        let done = person.run(arguments);
+        assert!(done.status.success(), "{}", person.told(&done));
+        let config = fs::read_to_string(person.config()).unwrap();
+        assert!(config.contains(kept) && !config.contains(gone), "{config}");
+        assert!(person.run(["token"]).status.success(), "what was written can be read");
+    }
+}
+
+#[test]
 fn what_is_remembered_and_not_here_any_more_is_an_error() {
     let issuer = FakeIssuer::start();
     let person = Person::new().with("DAYPASS_AMBIENT", "auto");
