@@ -5,8 +5,11 @@ use daypass_core::{
     public_url::PublicUrl,
     secret::Secret,
 };
-use daypass_oidc::{exchange::ExchangeError, http::read_bounded};
-use http::{Method, header};
+use daypass_oidc::{
+    exchange::ExchangeError,
+    http::{Answer, read_bounded},
+};
+use http::{Method, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
@@ -65,18 +68,40 @@ impl Administration<'_> {
         self.ask(Method::GET, &path(kind, name), &[], None)
     }
 
-    /// Puts an object there; where it must be new, none may be there yet.
-    pub(crate) fn put(
+    /// Puts an object there where none is yet.
+    pub(crate) fn create(
         &self,
         kind: ObjectKind,
         name: &str,
         body: &Value,
-        must_be_new: bool,
         allow_broad: bool,
     ) -> Result<Value, Failure> {
-        let broad = if allow_broad { "?allow_broad=true" } else { "" };
-        let condition: &[_] = if must_be_new { &[("if-none-match", "*")] } else { &[] };
-        self.ask(Method::PUT, &format!("{}{broad}", path(kind, name)), condition, Some(body))
+        self.ask(Method::PUT, &put_path(kind, name, allow_broad), &[("if-none-match", "*")], Some(body))
+    }
+
+    /// One object, and the tag of its state (RFC 9110 §8.8.3).
+    pub(crate) fn show_tagged(&self, kind: ObjectKind, name: &str) -> Result<(Entry, String), Failure> {
+        let answer = self.send(Method::GET, &path(kind, name), &[], None)?;
+        let tag = answer.headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()).map(ToOwned::to_owned);
+        let entry = self.read(self.understood(&answer)?)?;
+        Ok((entry, tag.ok_or_else(|| self.nonsense())?))
+    }
+
+    /// Puts an object in the place of the state with this tag. Whether that was still what is there.
+    pub(crate) fn put_over(
+        &self,
+        kind: ObjectKind,
+        name: &str,
+        body: &Value,
+        tag: &str,
+        allow_broad: bool,
+    ) -> Result<bool, Failure> {
+        let path = put_path(kind, name, allow_broad);
+        let answer = self.send(Method::PUT, &path, &[("if-match", tag)], Some(body))?;
+        if answer.status == StatusCode::PRECONDITION_FAILED {
+            return Ok(false);
+        }
+        self.understood(&answer).map(|_| true)
     }
 
     /// Takes an object away.
@@ -103,6 +128,16 @@ impl Administration<'_> {
         headers: &[(&str, &str)],
         body: Option<&Value>,
     ) -> Result<Value, Failure> {
+        self.understood(&self.send(method, path, headers, body)?)
+    }
+
+    fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<Answer, Failure> {
         let url = Url::parse(&self.server.join(path)).map_err(|error| Failure::usage(error.to_string()))?;
         let answer = run(async {
             let http = client(PATIENCE);
@@ -115,7 +150,11 @@ impl Administration<'_> {
             }
             read_bounded(http.send(request).await?, MOST_BYTES).await
         })?;
-        let answer = answer.map_err(|error| failure(self.server, &ExchangeError::Http(error)))?;
+        answer.map_err(|error| failure(self.server, &ExchangeError::Http(error)))
+    }
+
+    /// What a yes says: JSON or nothing.
+    fn understood(&self, answer: &Answer) -> Result<Value, Failure> {
         if !answer.status.is_success() {
             return Err(refused(self.server, answer.status, &answer.body));
         }
@@ -133,6 +172,10 @@ impl Administration<'_> {
     fn nonsense(&self) -> Failure {
         Failure::new(Status::Unreachable, format!("{}: the answer makes no sense", self.server))
     }
+}
+
+fn put_path(kind: ObjectKind, name: &str, allow_broad: bool) -> String {
+    format!("{}{}", path(kind, name), if allow_broad { "?allow_broad=true" } else { "" })
 }
 
 /// One segment for the name: a `/` in it is no separator.

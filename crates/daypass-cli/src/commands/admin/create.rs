@@ -150,7 +150,7 @@ fn create(
 ) -> Result<(), Failure> {
     Objects::read_one(kind, name, body).map_err(|error| Failure::usage(error.to_string()))?;
     if !sending.dry_run {
-        there.with(|server| server.put(kind, name, body, true, sending.allow_broad))?;
+        there.with(|server| server.create(kind, name, body, sending.allow_broad))?;
     }
     shown::object(kind, body, format)?;
     if !sending.dry_run {

@@ -6,10 +6,13 @@ use serde_json::Value;
 use super::{There, shown};
 use crate::{
     arguments::{Delete, Format, List, ObjectFormat, Show, Switch},
-    failure::Failure,
+    failure::{Failure, Status},
     issuer_client::policy::Entry,
     output,
 };
+
+/// How often a change is tried that somebody else's came before.
+const ATTEMPTS: usize = 2;
 
 /// Lists them: JSON as the server tells it; for people name, origin, and how many findings there are.
 pub(super) fn list(there: &There<'_>, kind: ObjectKind, arguments: &List) -> Result<(), Failure> {
@@ -67,21 +70,27 @@ pub(super) fn delete(there: &There<'_>, kind: ObjectKind, arguments: &Delete) ->
     Ok(())
 }
 
-/// Lets an identity be assumed, or not.
+/// Lets an identity be assumed, or not. Whatever else is changed at the same time stays as it is changed.
 pub(super) fn switch(there: &There<'_>, arguments: &Switch, on: bool) -> Result<(), Failure> {
     let kind = ObjectKind::Identity;
     there.with(|server| {
-        let mut entry: Entry = server.read(server.show(kind, &arguments.name)?)?;
-        if let Some(members) = entry.object.as_object_mut() {
-            // Enabled is what an identity is that says nothing.
-            if on {
-                members.remove("enabled");
-            } else {
-                members.insert("enabled".to_owned(), false.into());
+        for _ in 0..ATTEMPTS {
+            let (mut entry, tag) = server.show_tagged(kind, &arguments.name)?;
+            if let Some(members) = entry.object.as_object_mut() {
+                // Enabled is what an identity is that says nothing.
+                if on {
+                    members.remove("enabled");
+                } else {
+                    members.insert("enabled".to_owned(), false.into());
+                }
+            }
+            // Switching it off must never fail because it is too broad.
+            if server.put_over(kind, &arguments.name, &entry.object, &tag, !on)? {
+                return Ok(());
             }
         }
-        // Whether it is too broad was decided when it was made, and switching it off must never fail for that.
-        server.put(kind, &arguments.name, &entry.object, false, true)
+        Err(Failure::new(Status::Refused, format!("somebody else is changing {kind} `{}`", arguments.name))
+            .hint("nothing was changed; try again"))
     })?;
     output::note(&format!("{} identity `{}`", if on { "enabled" } else { "disabled" }, arguments.name));
     Ok(())

@@ -20,12 +20,19 @@ pub(crate) struct Stored {
     objects: BTreeMap<(String, String), Value>,
     /// What came in.
     pub(crate) requests: Vec<String>,
+    /// What somebody else puts in the place of an object each time after it was shown.
+    meanwhile: Vec<Value>,
 }
 
 impl FakeIssuer {
     /// One stored object.
     pub(crate) fn stored(&self, kinds: &str, name: &str) -> Option<Value> {
         self.shared.1.lock().unwrap().policy.objects.get(&(kinds.to_owned(), name.to_owned())).cloned()
+    }
+
+    /// Has somebody else put these in the place of an object, one each time after it was shown.
+    pub(crate) fn meanwhile(&self, objects: &[Value]) {
+        self.shared.1.lock().unwrap().policy.meanwhile = objects.iter().rev().cloned().collect();
     }
 
     /// Everything that was sent to the administration, as one text.
@@ -57,10 +64,17 @@ async fn list(State(shared): State<Shared>, Path(kinds): Path<String>) -> Respon
 }
 
 async fn show(State(shared): State<Shared>, Path((kinds, name)): Path<(String, String)>) -> Response {
-    match shared.1.lock().unwrap().policy.objects.get(&(kinds, name.clone())) {
-        Some(object) => Json(entry(&name, object)).into_response(),
-        None => problem(404, "there is none"),
+    let policy = &mut shared.1.lock().unwrap().policy;
+    let Some(object) = policy.objects.get_mut(&(kinds, name.clone())) else { return problem(404, "there is none") };
+    let answer = ([("etag", etag(object))], Json(entry(&name, object))).into_response();
+    if let Some(changed) = policy.meanwhile.pop() {
+        *object = changed;
     }
+    answer
+}
+
+fn etag(object: &Value) -> String {
+    format!("\"{}\"", object.to_string().len())
 }
 
 async fn put(
@@ -73,6 +87,12 @@ async fn put(
     seen.policy.requests.push(body.to_string());
     if headers.contains_key("if-none-match") && seen.policy.objects.contains_key(&(kinds.clone(), name.clone())) {
         return problem(412, "it is there already");
+    }
+    if let Some(condition) = headers.get("if-match") {
+        let there = seen.policy.objects.get(&(kinds.clone(), name.clone())).map(etag);
+        if there.as_deref() != condition.to_str().ok() {
+            return problem(412, "it is not any more what the condition says");
+        }
     }
     seen.policy.version += 1;
     seen.policy.objects.insert((kinds, name.clone()), body.clone());
