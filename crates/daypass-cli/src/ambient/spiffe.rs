@@ -2,8 +2,6 @@
 //!
 //! Not on Windows, where the agent is behind a named pipe.
 
-use std::path::Path;
-
 use daypass_core::public_url::PublicUrl;
 
 use super::{Asked, Audience, Kind, Proof, Provider, Seen, Supply, machine::Machine};
@@ -13,9 +11,6 @@ const TITLE: &str = "SPIFFE";
 
 /// The specification's variable (SPIFFE Workload Endpoint §4).
 const ENDPOINT: &str = "SPIFFE_ENDPOINT_SOCKET";
-
-/// Where SPIRE's agent listens unless it is told otherwise.
-const SOCKET: &str = "/tmp/spire-agent/public/api.sock";
 
 pub(super) const PROVIDER: Provider = Provider {
     name: "spiffe",
@@ -37,15 +32,16 @@ fn look(machine: &dyn Machine, _: Option<&PublicUrl>) -> Seen {
         }
         Some(_) => Seen::misconfigured(
             format!("`{ENDPOINT}` is neither a `unix:` nor a `tcp:` URI"),
-            format!("set it to such as `unix://{SOCKET}`"),
+            "set it to such as `unix:///run/spire/agent/public/api.sock`",
         ),
-        None if machine.has_socket(Path::new(SOCKET)) => Seen::here(format!("`{SOCKET}` is there")),
-        None => Seen::not_here(format!("`{ENDPOINT}` is not set, and there is no socket `{SOCKET}`")),
+        // SPIRE's own default lies in `/tmp`, where any user may be the first to listen: it is never tried.
+        None => Seen::not_here(format!("`{ENDPOINT}` is not set")),
     }
 }
 
 fn get(machine: &dyn Machine, asked: Asked<'_>) -> Result<Proof, Failure> {
-    let endpoint = machine.variable(ENDPOINT).unwrap_or_else(|| format!("unix://{SOCKET}"));
+    let not_set = || Failure::new(Status::SignInNeeded, format!("`{ENDPOINT}` is not set"));
+    let endpoint = machine.variable(ENDPOINT).ok_or_else(not_set)?;
     fetch(&endpoint, asked.server.as_str()).map(Proof::Jwt)
 }
 
