@@ -37,7 +37,7 @@ fn look(machine: &dyn Machine, _: Option<&PublicUrl>) -> Seen {
     if !machine.says_true("BUILDKITE") {
         return Seen::not_here("`BUILDKITE` is not set");
     }
-    if machine.has_program(AGENT) {
+    if machine.program(AGENT).is_some() {
         return Seen::here(format!("`BUILDKITE` is set and `{AGENT}` is on the `PATH`"));
     }
     match (machine.variable(TOKEN), machine.variable(JOB)) {
@@ -51,10 +51,10 @@ fn look(machine: &dyn Machine, _: Option<&PublicUrl>) -> Seen {
 
 fn get(machine: &dyn Machine, asked: Asked<'_>) -> Result<Proof, Failure> {
     let audience = asked.server.as_str();
-    if machine.has_program(AGENT) {
+    if let Some(agent) = machine.program(AGENT) {
         let mut arguments = vec!["oidc", "request-token", "--audience", audience];
         arguments.extend(CLAIMS.iter().flat_map(|claim| ["--claim", *claim]));
-        return program::output(AGENT, &arguments).map(Proof::Jwt);
+        return program::output(&agent, &arguments).map(Proof::Jwt);
     }
     let (token, job) = (machine.variable(TOKEN).unwrap_or_default(), machine.variable(JOB).unwrap_or_default());
     let endpoint = machine.variable(ENDPOINT).unwrap_or_else(|| "https://agent.buildkite.com/v3".to_owned());

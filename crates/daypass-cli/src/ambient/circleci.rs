@@ -26,7 +26,7 @@ fn look(machine: &dyn Machine, _: Option<&PublicUrl>) -> Seen {
     if !machine.says_true("CIRCLECI") {
         return Seen::not_here("`CIRCLECI` is not set");
     }
-    if machine.has_program(PROGRAM) {
+    if machine.program(PROGRAM).is_some() {
         return Seen::here(format!("`CIRCLECI` is set and `{PROGRAM}` is on the `PATH`"));
     }
     match VARIABLES.into_iter().find(|name| machine.variable(name).is_some()) {
@@ -41,11 +41,11 @@ fn look(machine: &dyn Machine, _: Option<&PublicUrl>) -> Seen {
 fn get(machine: &dyn Machine, asked: Asked<'_>) -> Result<Proof, Failure> {
     let given = || VARIABLES.into_iter().find_map(|name| machine.variable(name)).map(Secret::new);
     let not_there = || Failure::new(Status::SignInNeeded, "CircleCI gives this job no identity token");
-    if !machine.has_program(PROGRAM) {
+    let Some(program) = machine.program(PROGRAM) else {
         return given().map(Proof::Jwt).ok_or_else(not_there);
-    }
+    };
     let claims = json!({"aud": asked.server.as_str()}).to_string();
-    let got = program::output(PROGRAM, &["run", "oidc", "get", "--root-issuer", "--claims", &claims]);
+    let got = program::output(&program, &["run", "oidc", "get", "--root-issuer", "--claims", &claims]);
     // An older program of that name does not know how.
     got.or_else(|failure| given().ok_or(failure)).map(Proof::Jwt)
 }

@@ -40,11 +40,12 @@ pub(crate) trait Machine {
         self.variable(name).is_some_and(|value| matches!(value.to_ascii_lowercase().as_str(), "true" | "1"))
     }
 
-    /// Whether a program is on the `PATH`.
-    fn has_program(&self, name: &str) -> bool {
+    /// Where on the `PATH` a program is. Absolute folders only: a relative one is whatever folder this was started in.
+    fn program(&self, name: &str) -> Option<PathBuf> {
         let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
         let path = self.variable("PATH").unwrap_or_default();
-        std::env::split_paths(&path).any(|folder| folder.is_absolute() && self.has_file(&folder.join(&file)))
+        let absolute = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
+        absolute.map(|folder| folder.join(&file)).find(|path| self.has_file(path))
     }
 }
 

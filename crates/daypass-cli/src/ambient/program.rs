@@ -2,7 +2,7 @@
 //!
 //! Nothing secret is among the arguments. What the program writes to stderr is told where it fails, shortened.
 
-use std::{io, process::Stdio, time::Duration};
+use std::{io, path::Path, process::Stdio, time::Duration};
 
 use daypass_core::secret::Secret;
 use daypass_oidc::shown::shown;
@@ -21,9 +21,11 @@ use crate::{
 /// How long a program may take.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// What `program` writes to stdout when it is called with `arguments`, without white space around it.
-pub(super) fn output(program: &str, arguments: &[&str]) -> Result<Secret, Failure> {
-    let failure = |status, why: &str| Failure::new(status, format!("`{program}` gives no identity token: {why}"));
+/// What `program`, which was found there, writes to stdout when it is called with `arguments`, without white space around
+/// it.
+pub(super) fn output(program: &Path, arguments: &[&str]) -> Result<Secret, Failure> {
+    let name = program.file_name().unwrap_or_default().to_string_lossy();
+    let failure = |status, why: &str| Failure::new(status, format!("`{name}` gives no identity token: {why}"));
     let done = run(async { timeout(PATIENCE, call(program, arguments)).await })?;
     let done = done.map_err(|_| failure(Status::Unreachable, "it takes longer than 15 seconds"))?;
     let done = done.map_err(|error| failure(Status::SignInNeeded, &error.to_string()))?;
@@ -43,7 +45,7 @@ struct Done {
     stderr: Vec<u8>,
 }
 
-async fn call(program: &str, arguments: &[&str]) -> io::Result<Done> {
+async fn call(program: &Path, arguments: &[&str]) -> io::Result<Done> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn()?;
@@ -68,8 +70,8 @@ mod tests {
 
     #[test]
     fn what_a_program_writes_is_taken_whole_and_bounded() {
-        assert_eq!(output("printf", &["a b\n"]).unwrap(), Secret::new("a b"));
-        let long = output("head", &["-c", "300000", "/dev/zero"]).unwrap();
+        assert_eq!(output(Path::new("printf"), &["a b\n"]).unwrap(), Secret::new("a b"));
+        let long = output(Path::new("head"), &["-c", "300000", "/dev/zero"]).unwrap();
         assert_eq!(long.expose().len() as u64, LONGEST + 1);
     }
 
@@ -80,7 +82,7 @@ mod tests {
             ("false", &[], "without a word"),
             ("no-such-program-of-anybody", &[], "No such file"),
         ] {
-            let failure = output(program, arguments).unwrap_err();
+            let failure = output(Path::new(program), arguments).unwrap_err();
             assert_eq!(failure.status, Status::SignInNeeded);
             assert!(failure.message.contains(why), "{failure}");
         }

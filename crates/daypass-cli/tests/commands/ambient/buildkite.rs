@@ -38,6 +38,21 @@ fn the_agents_program_is_called_as_buildkite_says() {
 }
 
 #[test]
+fn a_program_of_that_name_in_the_project_is_never_called() {
+    let issuer = FakeIssuer::start();
+    let answer = format!("echo '{}'", outside_token(issuer.url(), 1));
+    let person = with_program(job(&issuer).with("BUILDKITE", "true"), "buildkite-agent", &answer);
+    let planted = person.write("buildkite-agent", "#!/bin/sh\ntouch called\n");
+    fs::set_permissions(planted, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!(".::{}", person.home().join("bin").display());
+    let person = person.with("PATH", path);
+    given(&person, &issuer);
+    assert!(!person.home().join("called").exists());
+    let person = person.with("PATH", ".");
+    assert!(person.sees(["ambient"]).contains("`buildkite-agent` is not on the `PATH`"));
+}
+
+#[test]
 fn what_the_program_says_when_it_fails_is_told() {
     let issuer = FakeIssuer::start();
     let person = with_program(job(&issuer).with("BUILDKITE", "true"), "buildkite-agent", "echo 'no job' >&2; exit 1");
