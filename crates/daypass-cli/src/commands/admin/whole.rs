@@ -46,6 +46,11 @@ pub(super) fn apply(there: &There<'_>, arguments: &Apply) -> Result<(), Failure>
             tell(&planned)?;
         }
         if !planned.changes.is_empty() && !arguments.yes {
+            if arguments.output == Format::Json {
+                // stdout is a program's, but whoever is asked must see what.
+                output::note(&shown_plan(&planned));
+                tell_findings(&planned);
+            }
             confirm()?;
         }
         let answer = server.apply(&wanted, planned.version, arguments.allow_broad)?;
@@ -63,14 +68,21 @@ pub(super) fn apply(there: &There<'_>, arguments: &Apply) -> Result<(), Failure>
 
 /// The plan for people, on stdout; what is too broad in it on stderr.
 fn tell(planned: &Planned) -> Result<(), Failure> {
+    output::data(&format!("{}\n", shown_plan(planned)))?;
+    tell_findings(planned);
+    Ok(())
+}
+
+fn shown_plan(planned: &Planned) -> String {
     let mut text: String = planned.changes.iter().map(shown::change).collect();
     text.push_str(&shown::sum(&planned.changes));
-    text.push('\n');
-    output::data(&text)?;
+    text
+}
+
+fn tell_findings(planned: &Planned) {
     for finding in &planned.findings {
         output::warn(&shown::finding(finding));
     }
-    Ok(())
 }
 
 fn confirm() -> Result<(), Failure> {
@@ -94,9 +106,8 @@ fn read(paths: &[PathBuf]) -> Result<Value, Failure> {
     for path in paths {
         if path.is_dir() {
             let found = fs::read_dir(path).map_err(|error| trouble("cannot read", path, &error))?;
-            let toml = found.filter_map(|entry| Some(entry.ok()?.path()));
-            let mut toml: Vec<PathBuf> =
-                toml.filter(|path| path.extension().is_some_and(|kind| kind == "toml")).collect();
+            let mut toml = policies(found.map(|entry| entry.map(|entry| entry.path())))
+                .map_err(|error| trouble("cannot read", path, &error))?;
             if toml.is_empty() {
                 return Err(Failure::local(format!("the folder `{}` has no `.toml` files", path.display()))
                     .hint("an empty file says that nothing is to be stored"));
@@ -121,6 +132,12 @@ fn read(paths: &[PathBuf]) -> Result<Value, Failure> {
     Objects::read(&all).map(|objects| objects.to_json()).map_err(|error| Failure::local(format!("the policy: {error}")))
 }
 
+/// The policy files among what is in a folder. One that cannot be read is an error: what it says would be deleted.
+fn policies(found: impl Iterator<Item = io::Result<PathBuf>>) -> io::Result<Vec<PathBuf>> {
+    let is_policy = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "toml");
+    found.filter(|path| path.as_ref().map_or(true, is_policy)).collect()
+}
+
 fn read_file(path: &Path) -> Result<Map<String, Value>, Failure> {
     let size = fs::metadata(path).map_err(|error| trouble("cannot read", path, &error))?.len();
     if size > LARGEST_FILE {
@@ -133,5 +150,17 @@ fn read_file(path: &Path) -> Result<Map<String, Value>, Failure> {
     match value {
         Value::Object(members) => Ok(members),
         _ => Ok(Map::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_in_a_folder_is_not_taken_for_absent() {
+        let found = || [Ok("a.toml".into()), Ok("README.md".into()), Ok("b.toml".into())].into_iter();
+        assert_eq!(policies(found()).unwrap(), [PathBuf::from("a.toml"), "b.toml".into()]);
+        assert!(policies(found().chain([Err(io::ErrorKind::PermissionDenied.into())])).is_err());
     }
 }
