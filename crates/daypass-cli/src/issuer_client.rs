@@ -157,7 +157,10 @@ pub(crate) fn client(patience: Duration) -> HttpClient {
 pub(crate) fn run<F: Future>(task: F) -> Result<F::Output, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::local(format!("cannot start the network: {error}")))?;
-    Ok(runtime.block_on(task))
+    let done = runtime.block_on(task);
+    // What still runs on a thread of its own is not waited for: asking the system for an address has no time limit.
+    runtime.shutdown_background();
+    Ok(done)
 }
 
 fn failure(server: &PublicUrl, error: &ExchangeError) -> Failure {
@@ -195,5 +198,36 @@ fn refused(server: &PublicUrl, status: StatusCode, body: &[u8]) -> Failure {
         StatusCode::UNAUTHORIZED => failure.hint("`daypass logout` and `daypass login` get a new credential"),
         StatusCode::FORBIDDEN => failure.hint("sign in as an identity that may administer, with `--identity`"),
         _ => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+            mpsc,
+        },
+        time::Duration,
+    };
+
+    use super::*;
+
+    #[test]
+    fn what_hangs_on_a_thread_of_its_own_holds_nobody_up() {
+        let (_open, never) = mpsc::channel::<()>();
+        let over = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&over);
+        run(async move {
+            // As a look-up of an address does, whose answer nobody waits for any more.
+            let _lookup = tokio::task::spawn_blocking(move || {
+                let _gone = never.recv_timeout(Duration::from_secs(5));
+                told.store(true, Ordering::SeqCst);
+            });
+            tokio::task::yield_now().await;
+        })
+        .unwrap();
+        assert!(!over.load(Ordering::SeqCst));
     }
 }
