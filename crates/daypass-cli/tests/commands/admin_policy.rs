@@ -84,6 +84,25 @@ fn an_identity_pins_the_ids_of_the_sample_which_is_never_sent() {
 }
 
 #[test]
+fn switching_an_identity_undoes_nobody_elses_change() {
+    let issuer = FakeIssuer::start();
+    let person = Person::signed_in(&issuer);
+    let line = ["admin", "identity", "create", "generic", "--name", "ci/app", "--issuer", "any", "--claim", "a=b"];
+    let (code, _, said) = ran(&person, &line);
+    assert_eq!(code, 0, "{said}");
+    let narrowed = |count: usize| json!({"name": "ci/app", "grants": vec!["narrower"; count]});
+    issuer.meanwhile(&[narrowed(1)]);
+    assert_eq!(ran(&person, &["admin", "identity", "disable", "ci/app"]).0, 0);
+    let stored = issuer.stored("identities", "ci/app").unwrap();
+    assert_eq!(stored, json!({"name": "ci/app", "grants": ["narrower"], "enabled": false}));
+    // Whoever is always too late is told so.
+    issuer.meanwhile(&[narrowed(2), narrowed(3)]);
+    let (code, _, said) = ran(&person, &["admin", "identity", "enable", "ci/app"]);
+    assert!(code == 3 && said.contains("somebody else is changing"), "{said}");
+    assert_eq!(issuer.stored("identities", "ci/app"), Some(narrowed(3)));
+}
+
+#[test]
 fn what_pins_no_id_or_something_else_than_was_named_is_not_sent() {
     let person = Person::new();
     let mine = person.write("sample.jwt", &sample(&github()));
@@ -175,6 +194,9 @@ fn files_are_planned_applied_and_then_there_is_nothing_to_do() {
     );
     let (code, _, said) = ran(&person, &["admin", "apply", "-f", "policy"]);
     assert!(code == 2 && said.contains("--yes"), "{said}");
+    // Whoever is asked has seen what, though stdout is for a program.
+    let (code, told, said) = ran(&person, &["admin", "apply", "-f", "policy", "-o", "json"]);
+    assert!(code == 2 && told.is_empty() && said.contains("2 to create, 0 to update, 0 to delete"), "{said}");
     assert_eq!(issuer.stored("issuers", "gh"), None, "nobody confirmed it");
     let (code, _, said) = ran(&person, &["admin", "apply", "-f", "policy", "--yes"]);
     assert!(code == 0 && said.contains("applied"), "{said}");
