@@ -50,6 +50,7 @@ use crate::{
     role::Binding,
 };
 pub use authority::{Authority, NotAllowed, granted};
+pub use fitting::{LeftOut, fit};
 pub use invalid::InvalidPolicy;
 pub use objects::{NoSuchKind, ObjectKind, Objects};
 pub use plan::{ObjectChange, Turn, findings, plan, together};
@@ -57,6 +58,7 @@ pub use schema::schema;
 pub use seats::{Membership, Rights};
 
 mod authority;
+mod fitting;
 mod invalid;
 mod lookup;
 mod objects;

@@ -17,24 +17,27 @@ pub(crate) struct StoredPolicy {
     pub(crate) version: i64,
     /// The objects.
     pub(crate) objects: Objects,
+    /// The names of what is of no kind that is known here: a newer version stored it.
+    pub(crate) unknown: Vec<String>,
 }
 
 impl StoredPolicy {
     /// What is stored now.
     pub(crate) async fn read(store: &Store) -> Result<Self, StoreError> {
-        Self::of(store.policy_objects().await?)
+        Ok(Self::of(store.policy_objects().await?))
     }
 
-    fn of(stored: PolicyObjects) -> Result<Self, StoreError> {
-        let mut objects = Objects::default();
+    /// What cannot be read is an object all the same: it is shown, left out, and can be deleted.
+    fn of(stored: PolicyObjects) -> Self {
+        let mut all = Self { version: stored.version, ..Self::default() };
         for object in stored.objects {
-            let body = serde_json::from_str::<Value>(&object.body).ok();
-            let (Some(body), Ok(kind)) = (body, object.kind.parse()) else {
-                return Err(StoreError::Unreadable { table: "policy_object", row: object.name });
-            };
-            objects.insert(kind, &object.name, &body);
+            let body = serde_json::from_str(&object.body).unwrap_or(Value::String(object.body));
+            match object.kind.parse() {
+                Ok(kind) => all.objects.insert(kind, &object.name, &body),
+                Err(_) => all.unknown.push(object.name),
+            }
         }
-        Ok(Self { version: stored.version, objects })
+        all
     }
 }
 

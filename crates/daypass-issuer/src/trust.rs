@@ -11,7 +11,7 @@ use daypass_core::{
     digest::Sha256,
     issuer::{KeySource, TrustedIssuer},
     names::{ClientId, IssuerName, ProviderName},
-    policy::{Policy, together},
+    policy::{LeftOut, ObjectKind, Policy, fit},
     provider::Provider,
     secret::Secret,
 };
@@ -57,6 +57,8 @@ pub(crate) struct InForce {
     pub(crate) files: Arc<LoadedPolicy>,
     /// What was made over the API.
     pub(crate) stored: Arc<StoredPolicy>,
+    /// What is stored and not in force, with the reasons.
+    pub(crate) left_out: LeftOut,
     /// Both as one.
     pub(crate) policy: Arc<Policy>,
     /// By `iss`: the only issuers that are ever looked at or asked for keys.
@@ -96,6 +98,7 @@ impl Trust {
         let nothing = InForce {
             files: Arc::default(),
             stored: Arc::default(),
+            left_out: LeftOut::new(),
             policy: Arc::default(),
             by_url: HashMap::new(),
             providers: BTreeMap::new(),
@@ -107,8 +110,8 @@ impl Trust {
         Ok(trust)
     }
 
-    /// Puts what the files say now in force, with what is stored. Issuers that did not change keep the keys they have
-    /// fetched.
+    /// Puts what the files say now in force, with what of the stored fits to it: files win. Issuers that did not change
+    /// keep the keys they have fetched.
     pub(crate) fn replace(&self, loaded: LoadedPolicy) -> Result<(), IssuerError> {
         let _one_at_a_time = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
         let stored = self.in_force().stored.clone();
@@ -116,21 +119,31 @@ impl Trust {
         Ok(())
     }
 
-    /// Puts what is stored now in force, with what the files say.
+    /// Puts what is stored now in force, as far as it fits to what the files say; unless something later is already.
     pub(crate) fn replace_stored(&self, stored: StoredPolicy) -> Result<(), IssuerError> {
         let _one_at_a_time = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
-        let files = self.in_force().files.clone();
-        self.put(self.build(files, Arc::new(stored))?);
+        let now = self.in_force();
+        if stored.version > now.stored.version {
+            self.put(self.build(now.files.clone(), Arc::new(stored))?);
+        }
         Ok(())
     }
 
-    /// The policy that would be in force with this stored beside the files.
-    pub(crate) fn try_out(&self, stored: StoredPolicy) -> Result<Arc<Policy>, IssuerError> {
-        let files = self.in_force().files.clone();
-        Ok(self.build(files, Arc::new(stored))?.policy)
+    /// What would be in force with this stored beside these files.
+    pub(crate) fn try_out(&self, files: &Arc<LoadedPolicy>, stored: StoredPolicy) -> Result<InForce, IssuerError> {
+        self.build(files.clone(), Arc::new(stored))
     }
 
     fn put(&self, in_force: InForce) {
+        let before = self.now.load();
+        for ((kind, name), reason) in &in_force.left_out {
+            if before.left_out.get(&(*kind, name.clone())) != Some(reason) {
+                tracing::error!(%kind, %name, reason, "something stored is left out: it grants nothing");
+            }
+        }
+        for name in in_force.stored.unknown.iter().filter(|name| !before.stored.unknown.contains(name)) {
+            tracing::error!(%name, "something stored is of no known kind, and left out");
+        }
         let policy = in_force.policy.clone();
         self.now.store(Arc::new(in_force));
         self.policy.store(policy);
@@ -138,33 +151,18 @@ impl Trust {
 
     fn build(&self, files: Arc<LoadedPolicy>, stored: Arc<StoredPolicy>) -> Result<InForce, IssuerError> {
         let before = self.now.load();
-        let policy = if stored.objects.is_empty() {
-            files.policy.clone()
-        } else {
-            Arc::new(together(&files.policy, &stored.objects)?)
-        };
-        let mut by_url = HashMap::new();
-        for issuer in policy.issuers() {
-            let ca = files.issuer_cas.get(&issuer.name).cloned();
-            let keys = match (before.by_url.get(&issuer.url), &issuer.keys) {
-                (_, KeySource::JwksFile(_) | KeySource::Inline(_)) => {
-                    Arc::new(IssuerKeys::fixed(fixed_keys(issuer, &files)?))
+        let mut broken = LeftOut::new();
+        let (policy, left_out, by_url) = loop {
+            let (policy, left_out) = fit(&files.policy, &stored.objects, &broken);
+            match self.trusted(&before, &files, &policy) {
+                Ok(by_url) => break (Arc::new(policy), left_out, by_url),
+                // A stored issuer that cannot even be asked is left out like any other that does not fit.
+                Err((name, error)) if files.policy.issuer(&name).is_none() => {
+                    broken.insert((ObjectKind::Issuer, name.as_str().into()), error.to_string());
                 }
-                // It is asked itself; no key verifies anything.
-                (_, KeySource::AwsSts { .. }) => Arc::new(IssuerKeys::fixed(KeySet::default())),
-                (Some(known), KeySource::Discovery | KeySource::JwksUri(_))
-                    if known.issuer == *issuer && known.ca == ca =>
-                {
-                    known.keys.clone()
-                }
-                (_, KeySource::Discovery | KeySource::JwksUri(_)) => self.discover(issuer, ca.as_deref())?,
-            };
-            let aws = Self::aws(issuer)?.map(Arc::new);
-            let trusted = Trusted { issuer: issuer.clone(), ca, keys, aws };
-            for spelling in issuer.spellings() {
-                by_url.insert(spelling.into(), trusted.clone());
+                Err((_, error)) => return Err(error),
             }
-        }
+        };
         let mut providers = BTreeMap::new();
         for provider in policy.providers() {
             let secret = files.provider_secrets.get(&provider.name).cloned();
@@ -176,7 +174,43 @@ impl Trust {
         }
         let digest = |(id, secret): (&ClientId, &Secret)| (id.clone(), Sha256::of(secret.expose()));
         let client_secrets = files.client_secrets.iter().map(digest).collect();
-        Ok(InForce { files, stored, policy, by_url, providers, client_secrets })
+        Ok(InForce { files, stored, left_out, policy, by_url, providers, client_secrets })
+    }
+
+    /// All issuers, by each spelling of their URL; or the one that cannot be.
+    fn trusted(
+        &self,
+        before: &InForce,
+        files: &LoadedPolicy,
+        policy: &Policy,
+    ) -> Result<HashMap<Box<str>, Trusted>, (IssuerName, IssuerError)> {
+        let mut by_url = HashMap::new();
+        for issuer in policy.issuers() {
+            let trusted = self.trust(before, files, issuer).map_err(|error| (issuer.name.clone(), error))?;
+            for spelling in issuer.spellings() {
+                by_url.insert(spelling.into(), trusted.clone());
+            }
+        }
+        Ok(by_url)
+    }
+
+    fn trust(&self, before: &InForce, files: &LoadedPolicy, issuer: &TrustedIssuer) -> Result<Trusted, IssuerError> {
+        let ca = files.issuer_cas.get(&issuer.name).cloned();
+        let keys = match (before.by_url.get(&issuer.url), &issuer.keys) {
+            (_, KeySource::JwksFile(_) | KeySource::Inline(_)) => {
+                Arc::new(IssuerKeys::fixed(fixed_keys(issuer, files)?))
+            }
+            // It is asked itself; no key verifies anything.
+            (_, KeySource::AwsSts { .. }) => Arc::new(IssuerKeys::fixed(KeySet::default())),
+            (Some(known), KeySource::Discovery | KeySource::JwksUri(_))
+                if known.issuer == *issuer && known.ca == ca =>
+            {
+                known.keys.clone()
+            }
+            (_, KeySource::Discovery | KeySource::JwksUri(_)) => self.discover(issuer, ca.as_deref())?,
+        };
+        let aws = Self::aws(issuer)?.map(Arc::new);
+        Ok(Trusted { issuer: issuer.clone(), ca, keys, aws })
     }
 
     fn door(&self, provider: &Provider, secret: Option<Secret>) -> Result<Arc<ProviderClient>, IssuerError> {

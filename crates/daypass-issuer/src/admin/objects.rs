@@ -52,7 +52,9 @@ pub(super) async fn list(
     let in_force = parts.trust.in_force();
     let all = in_force.policy.objects().iter().filter(|(of, ..)| *of == kind);
     let seen = all.filter(|(_, name, _)| who.sees(&in_force.policy, kind, name));
-    let shown: Vec<Value> = shown_all(&in_force, kind, seen.map(|(_, name, body)| (name, body)));
+    let mut shown: Vec<Value> = shown_all(&in_force, kind, seen.map(|(_, name, body)| (name, body)));
+    let left_out = in_force.left_out.keys().filter(|(of, _)| *of == kind && who.sees_left_out(kind));
+    shown.extend(left_out.filter_map(|(_, name)| left_out_entry(&in_force, kind, name)));
     json(StatusCode::OK, &json!({ "version": in_force.stored.version, kind.plural(): shown }))
 }
 
@@ -180,15 +182,31 @@ fn not_there(kind: ObjectKind, name: &str) -> Response {
 
 fn shown(in_force: &InForce, who: &Administrator, status: StatusCode, kind: ObjectKind, name: &str) -> Response {
     let found = in_force.policy.objects().get(kind, name).filter(|_| who.sees(&in_force.policy, kind, name));
-    let Some(body) = found else { return not_there(kind, name) };
-    let Some(entry) = shown_all(in_force, kind, std::iter::once((name, body))).pop() else {
-        return not_there(kind, name);
+    let in_force_one =
+        found.and_then(|body| Some((body, shown_all(in_force, kind, std::iter::once((name, body))).pop()?)));
+    let left_out = || {
+        let body = in_force.stored.objects.get(kind, name).filter(|_| who.sees_left_out(kind))?;
+        Some((body, left_out_entry(in_force, kind, name)?))
     };
+    let Some((body, entry)) = in_force_one.or_else(left_out) else { return not_there(kind, name) };
     let mut response = json(status, &entry);
     if let Ok(tag) = HeaderValue::from_str(&etag(body)) {
         response.headers_mut().insert(header::ETAG, tag);
     }
     response
+}
+
+/// What is stored and not in force, with the reason.
+fn left_out_entry(in_force: &InForce, kind: ObjectKind, name: &str) -> Option<Value> {
+    let reason = in_force.left_out.get(&(kind, Box::from(name)))?;
+    let body = in_force.stored.objects.get(kind, name)?;
+    let mut entry = json!({ "name": name, "origin": "stored", "in_force": false, "reason": reason, "object": body });
+    if let (ObjectKind::Identity, Some(members)) = (kind, entry.as_object_mut()) {
+        members.insert("findings".to_owned(), json!([]));
+        let id = name.parse().ok().map(|name| Identity::id_of(&name).to_string());
+        members.insert("id".to_owned(), id.into());
+    }
+    Some(entry)
 }
 
 /// Objects as they are told, each with where it comes from and what is too broad in it.
@@ -199,8 +217,9 @@ fn shown_all<'a>(
 ) -> Vec<Value> {
     let findings = if kind == ObjectKind::Identity { lint(&in_force.policy) } else { Vec::new() };
     let show = |(name, body): (&str, &Value)| {
-        let origin = if in_force.stored.objects.get(kind, name).is_some() { "stored" } else { "file" };
-        let mut entry = json!({ "name": name, "origin": origin, "object": body });
+        let of_file = in_force.files.policy.objects().get(kind, name).is_some();
+        let origin = if of_file { "file" } else { "stored" };
+        let mut entry = json!({ "name": name, "origin": origin, "in_force": true, "object": body });
         if let (ObjectKind::Identity, Some(members)) = (kind, entry.as_object_mut()) {
             let own = findings.iter().filter(|finding| finding.identity.as_str() == name);
             members.insert("findings".to_owned(), own.map(finding).collect());

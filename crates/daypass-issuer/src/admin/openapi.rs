@@ -189,11 +189,13 @@ fn schemas() -> Value {
             "properties": {
                 "name": { "type": "string" },
                 "origin": { "enum": ["file", "stored"] },
+                "in_force": { "type": "boolean", "description": "false: it does not fit to the files, and grants nothing" },
+                "reason": { "type": "string", "description": "Why it is not in force." },
                 "object": body,
                 "id": { "type": "string" },
                 "findings": { "type": "array", "items": { "$ref": "#/$defs/Finding" } },
             },
-            "required": ["name", "origin", "object"],
+            "required": ["name", "origin", "in_force", "object"],
         });
         all.insert(format!("{name}Entry"), entry);
         let entries = json!({ "type": "array", "items": { "$ref": format!("#/$defs/{name}Entry") } });

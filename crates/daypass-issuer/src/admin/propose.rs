@@ -7,7 +7,7 @@ use axum::{
 use daypass_core::{
     audit::Outcome,
     lint::{Finding, Severity},
-    policy::{InvalidPolicy, ObjectChange, Objects, findings, plan},
+    policy::{InvalidPolicy, ObjectChange, ObjectKind, Objects, findings, plan},
 };
 use daypass_store::{ChangeObject, PolicyChanged};
 use serde_json::{Value, json};
@@ -18,6 +18,7 @@ use crate::{
     error::IssuerError,
     issuer::Parts,
     stored_policy::StoredPolicy,
+    trust::InForce,
 };
 
 /// The most objects that are changed at once: they are one transaction, and others wait for it.
@@ -45,9 +46,12 @@ pub(super) fn propose(
     current: StoredPolicy,
     wanted: Objects,
 ) -> Result<Proposal, Response> {
-    let changes = plan(&current.objects, &wanted);
+    let mut changes = plan(&current.objects, &wanted);
     let files = parts.trust.in_force().files.clone();
-    let of_file = |change: &&ObjectChange| files.policy.objects().get(change.kind, &change.name).is_some();
+    // What was stored before a file took its name may be deleted.
+    let of_file = |change: &&ObjectChange| {
+        change.after.is_some() && files.policy.objects().get(change.kind, &change.name).is_some()
+    };
     if let Some(change) = changes.iter().find(of_file) {
         let sentence =
             format!("{} `{}` is defined by a policy file of the server; change it there", change.kind, change.name);
@@ -58,12 +62,37 @@ pub(super) fn propose(
         return Err(problem(StatusCode::UNPROCESSABLE_ENTITY, &sentence));
     }
     let version = current.version;
-    let senseless = |error: IssuerError| problem(StatusCode::UNPROCESSABLE_ENTITY, &told(&error));
-    let before = parts.trust.try_out(current).map_err(senseless)?;
-    let after = parts.trust.try_out(StoredPolicy { version, objects: wanted }).map_err(senseless)?;
-    who.authority.check(&changes, &before, &after).map_err(|error| who.denied(parts, &error.to_string()))?;
-    let findings = findings(&changes, &after);
+    let senseless = |reason: &str| problem(StatusCode::UNPROCESSABLE_ENTITY, reason);
+    let wanted = StoredPolicy { objects: wanted, ..current.clone() };
+    let before = parts.trust.try_out(&files, current).map_err(|error| senseless(&told(&error)))?;
+    let after = parts.trust.try_out(&files, wanted).map_err(|error| senseless(&told(&error)))?;
+    // What is left out already may stay so; nothing is left out from now on.
+    let made = |key: &(ObjectKind, Box<str>)| {
+        changes.iter().any(|change| change.after.is_some() && (change.kind, change.name.as_str()) == (key.0, &*key.1))
+    };
+    let mut reasons = after.left_out.iter().filter(|(key, _)| made(key) || !before.left_out.contains_key(*key));
+    if let Some((_, reason)) = reasons.next() {
+        return Err(senseless(reason));
+    }
+    let planned = changes.len();
+    changes.extend(revived(&before, &after));
+    who.authority
+        .check(&changes, &before.policy, &after.policy)
+        .map_err(|error| who.denied(parts, &error.to_string()))?;
+    let findings = findings(&changes, &after.policy);
+    changes.truncate(planned);
     Ok(Proposal { version, changes, findings })
+}
+
+/// What stays as it is stored and comes into force by the change: as good as made by whoever makes that.
+fn revived(before: &InForce, after: &InForce) -> Vec<ObjectChange> {
+    let stays = |(kind, name): &(ObjectKind, Box<str>)| {
+        let body = after.stored.objects.get(*kind, name)?;
+        let same = before.stored.objects.get(*kind, name) == Some(body)
+            && !after.left_out.contains_key(&(*kind, name.clone()));
+        same.then(|| ObjectChange { kind: *kind, name: name.to_string(), before: None, after: Some(body.clone()) })
+    };
+    before.left_out.keys().filter_map(stays).collect()
 }
 
 /// Makes the changes, each with its audit event. Rules that let in strangers are refused unless that is meant.

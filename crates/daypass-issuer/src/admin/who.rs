@@ -70,4 +70,9 @@ impl Administrator {
     pub(super) fn sees(&self, policy: &Policy, kind: ObjectKind, name: &str) -> bool {
         kind == ObjectKind::Issuer || self.authority.administers(&granted(policy, kind, name))
     }
+
+    /// Whether something that is left out is shown to them: it grants nothing, so it is nobody's.
+    pub(super) fn sees_left_out(&self, kind: ObjectKind) -> bool {
+        kind == ObjectKind::Issuer || self.authority.everything
+    }
 }

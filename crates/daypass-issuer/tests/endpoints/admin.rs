@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use crate::house::{Answer, House, URL};
 
 /// Who asks: the identity of that repository.
-const BOSS: &str = "1";
-const PARTLY: &str = "2";
-const PULLER: &str = "3";
+pub(crate) const BOSS: &str = "1";
+pub(crate) const PARTLY: &str = "2";
+pub(crate) const PULLER: &str = "3";
 
-fn policy(provider: &str) -> LoadedPolicy {
+pub(crate) fn policy(provider: &str) -> LoadedPolicy {
     let identity = |name: &str, repository: &str, projects: &str, actions: &str| {
         format!(
             "[[identity]]\nname = \"{name}\"\nissuer = \"ci\"\nclaims = {{ repository_id = \"{repository}\" }}\n\
@@ -31,11 +31,11 @@ fn policy(provider: &str) -> LoadedPolicy {
     LoadedPolicy { policy: Arc::new(policy), ..LoadedPolicy::default() }
 }
 
-async fn house() -> House {
+pub(crate) async fn house() -> House {
     House::build_at(URL, SessionLimits::default(), policy).await
 }
 
-fn identity(projects: &str, actions: &[&str]) -> Value {
+pub(crate) fn identity(projects: &str, actions: &[&str]) -> Value {
     json!({
         "issuer": "ci",
         "claims": { "repository_id": "74", "ref": "refs/heads/main" },
@@ -43,15 +43,22 @@ fn identity(projects: &str, actions: &[&str]) -> Value {
     })
 }
 
-const APP: &str = "/api/v1/identities/ci%2Fapp";
+pub(crate) const APP: &str = "/api/v1/identities/ci%2Fapp";
 
 impl House {
-    async fn as_repository(&self, repository_id: &str) -> String {
+    pub(crate) async fn as_repository(&self, repository_id: &str) -> String {
         let answer = self.exchange(&self.outside_token(json!({"repository_id": repository_id})), &[]).await;
         answer.json()["access_token"].as_str().unwrap_or_else(|| panic!("{}", answer.body)).to_owned()
     }
 
-    async fn ask(&self, who: &str, method: &str, path: &str, body: impl Into<Body>, more: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn ask(
+        &self,
+        who: &str,
+        method: &str,
+        path: &str,
+        body: impl Into<Body>,
+        more: &[(&str, &str)],
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path).header("authorization", format!("Bearer {who}"));
         for (name, value) in more {
             request = request.header(*name, *value);
@@ -59,11 +66,11 @@ impl House {
         self.send(request.body(body.into()).unwrap()).await
     }
 
-    async fn put(&self, who: &str, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn put(&self, who: &str, path: &str, body: &Value) -> Answer {
         self.ask(who, "PUT", path, body.to_string(), &[]).await
     }
 
-    async fn post_json(&self, who: &str, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn post_json(&self, who: &str, path: &str, body: &Value) -> Answer {
         self.ask(who, "POST", path, body.to_string(), &[]).await
     }
 }
@@ -194,7 +201,7 @@ async fn a_change_is_made_for_the_state_it_was_meant_for() {
     assert_eq!(plan["changes"][0]["action"], "delete", "what is not there is deleted");
 }
 
-fn named(name: &str, mut body: Value) -> Value {
+pub(crate) fn named(name: &str, mut body: Value) -> Value {
     body["name"] = name.into();
     body
 }

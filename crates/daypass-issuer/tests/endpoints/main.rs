@@ -5,6 +5,8 @@
 
 mod accounts;
 mod admin;
+mod admin_files;
+mod admin_limits;
 mod audit;
 mod authenticator;
 mod authorize;

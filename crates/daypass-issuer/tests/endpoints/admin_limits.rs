@@ -1,0 +1,1 @@
+//! What even an administrator may not do.
