@@ -42,6 +42,22 @@ pub enum NotAllowed {
         /// What is missing.
         grant: Grant,
     },
+    /// It would bind everybody of a provider.
+    #[error("role `{name}`: only whoever has `admin` on all projects of every index may bind `{member}`")]
+    Everybody {
+        /// What the role is called.
+        name: String,
+        /// Everybody.
+        member: String,
+    },
+    /// It would bind an identity that grants what they do not administer.
+    #[error("role `{name}`: you do not administer all that the identity `{identity}` grants, so you cannot bind it")]
+    Binds {
+        /// What the role is called.
+        name: String,
+        /// The identity.
+        identity: String,
+    },
     /// It grants, now, something that they do not administer.
     #[error("{kind} `{name}` grants what you do not administer")]
     NotYours {
@@ -69,6 +85,13 @@ impl Authority {
                 if !self.everything {
                     return Err(NotAllowed::Everything { kind, name });
                 }
+                // Whoever says what its tokens are believed by gives away all that they are good for.
+                let its = after.identities().iter().filter(|identity| identity.issuer.as_str() == name);
+                if change.after.is_some()
+                    && let Some(grant) = its.filter_map(|identity| self.missing(&identity.grants)).next()
+                {
+                    return Err(NotAllowed::NotHeld { kind, name, grant });
+                }
                 continue;
             }
             if change.before.is_some() && !self.administers(&granted(before, kind, &name)) {
@@ -80,8 +103,37 @@ impl Authority {
             {
                 return Err(NotAllowed::NotHeld { kind, name, grant });
             }
+            if kind == ObjectKind::Role && !self.everything {
+                self.check_members(change, before)?;
+            }
         }
         Ok(())
+    }
+
+    /// Whoever administers a part binds nobody's identities but those of that part, and not everybody: each binding
+    /// makes access tokens longer, and one that is too long is none.
+    fn check_members(&self, change: &ObjectChange, before: &Policy) -> Result<(), NotAllowed> {
+        let list = |body: &Option<Value>, key: &str| -> Vec<String> {
+            let list = body.as_ref().and_then(|body| Vec::deserialize(body.get(key)?).ok());
+            list.unwrap_or_default()
+        };
+        let grant = |body: &Option<Value>| body.as_ref().and_then(grant_of_role);
+        let same = grant(&change.before) == grant(&change.after);
+        let new = |key: &str| {
+            let known = if same { list(&change.before, key) } else { Vec::new() };
+            list(&change.after, key).into_iter().filter(move |member| !known.contains(member))
+        };
+        if let Some(member) = new("users").chain(new("groups")).find(|member| member.ends_with("/*")) {
+            return Err(NotAllowed::Everybody { name: change.name.clone(), member });
+        }
+        // One that is not there yet is made by the same changes, and looked at for itself.
+        let others = |identity: &String| {
+            before.identity_called(identity).is_some_and(|identity| !self.administers(&identity.grants))
+        };
+        match new("identities").find(others) {
+            Some(identity) => Err(NotAllowed::Binds { name: change.name.clone(), identity }),
+            None => Ok(()),
+        }
     }
 
     /// Whether they have `admin` on all of these grants. Nothing granted is nobody's but the administrator's of everything.
@@ -260,5 +312,49 @@ mod tests {
         assert!(matches!(may(&partly(), "", issuer), Err(NotAllowed::Everything { .. })));
         assert!(may(&partly(), issuer, "").is_err());
         assert!(may(&Authority { everything: true, ..partly() }, "", issuer).is_ok());
+    }
+
+    #[test]
+    fn whoever_changes_an_issuer_gives_away_what_its_identities_grant() {
+        let issuer = "[[issuer]]\nname = \"ci\"\nurl = \"https://ci.example\"\nkeys = { discovery = true }\n";
+        let with = |actions: &str| {
+            let identity = identity("a", "python", "acme-app", actions).replace("\"gh\"", "\"ci\"");
+            format!("{issuer}{identity}")
+        };
+        let all = Authority { everything: true, ..partly() };
+        for (actions, allowed) in [("\"pull\"", true), ("\"push\"", false)] {
+            let before = with(actions);
+            let turned = before.replace("discovery = true", "jwks_uri = \"https://mallory.example\"");
+            let outcome = may(&all, &before, &turned);
+            assert_eq!(outcome.is_ok(), allowed, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn whoever_administers_a_part_binds_only_who_is_theirs() {
+        let (own, others) = (identity("a", "python", "acme-app", "\"pull\""), identity("b", "python", "*", "\"pull\""));
+        let both = format!("{own}{others}");
+        let with = |role: &str| format!("{both}{role}");
+        let everything = Authority { everything: true, ..partly() };
+        assert_eq!(may(&partly(), &both, &with(&role("r", "reader", "acme-*", "a"))), Ok(()));
+        let of_others = with(&role("r", "reader", "acme-*", "b"));
+        assert!(matches!(may(&partly(), &both, &of_others), Err(NotAllowed::Binds { .. })));
+        assert_eq!(may(&everything, &both, &of_others), Ok(()));
+        // What another bound may stay, but not for more.
+        let more = |role: &str| role.replace("[\"b\"]", "[\"b\", \"a\"]");
+        assert_eq!(may(&partly(), &of_others, &more(&of_others)), Ok(()));
+        let widened = more(&of_others).replace(
+            "role = \"reader\"\nindex = \"python\"\nprojects = [\"acme-*\"]",
+            "role = \"reader\"\nindex = \"python\"\nprojects = [\"acme-*\", \"acme-x\"]",
+        );
+        assert!(matches!(may(&partly(), &of_others, &widened), Err(NotAllowed::Binds { .. })));
+
+        let people = |users: &str| {
+            let role = role("p", "reader", "acme-*", "a");
+            with(&format!("{role}users = [\"{users}\"]\n"))
+        };
+        assert_eq!(may(&partly(), &both, &people("local/ada")), Ok(()));
+        assert!(matches!(may(&partly(), &both, &people("local/*")), Err(NotAllowed::Everybody { .. })));
+        assert_eq!(may(&everything, &both, &people("local/*")), Ok(()));
     }
 }
