@@ -265,6 +265,10 @@ fn identity_name(text: &str) -> Result<String, InvalidName> {
         let rule = "use up to 128 ASCII letters, digits and `-_.`, in parts separated by `/`";
         return Err(InvalidName::new("identity name", text, rule));
     }
+    // An identity is found by its name or by its id: nobody may be called what another is.
+    if text.parse::<uuid::Uuid>().is_ok() {
+        return Err(InvalidName::new("identity name", text, "it must not be written as an id is (a UUID)"));
+    }
     Ok(text.to_owned())
 }
 
@@ -316,6 +320,10 @@ mod tests {
     #[test]
     fn identity_names_may_have_parts_but_no_empty_ones() {
         assert!("ci/app".parse::<IdentityName>().is_ok());
+        for id in ["67e55044-10b1-426f-9247-bb680e5fe0c8", "67E5504410B1426F9247BB680E5FE0C8"] {
+            assert!(id.parse::<IdentityName>().is_err(), "an identity is found by its id, too: {id}");
+        }
+        assert!("ci/67e55044-10b1-426f-9247-bb680e5fe0c8".parse::<IdentityName>().is_ok());
         for text in ["", "/", "ci/", "/ci", "ci//app", "ci/../app", "a b"] {
             assert!(text.parse::<IdentityName>().is_err(), "{text}");
         }

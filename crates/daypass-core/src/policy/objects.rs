@@ -11,6 +11,12 @@ use serde_json::{Map, Value, json};
 use super::{InvalidPolicy, Policy};
 use crate::digest::Sha256;
 
+/// The most project patterns of one grant that is stored: they are in each access token.
+const MOST_PATTERNS: usize = 20;
+
+/// The largest object that is stored, in bytes of JSON: the audit log holds it twice for each change.
+const LARGEST_OBJECT: usize = 64 * 1024;
+
 /// What a policy object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -87,6 +93,9 @@ impl Objects {
             return Err(InvalidPolicy::Twice { kind: kind.as_str(), name });
         }
         for (kind, name, body) in objects.iter() {
+            if let Some(reason) = too_large(body) {
+                return Err(InvalidPolicy::Makes { kind: kind.as_str(), name: name.to_owned(), reason });
+            }
             if body.get("ca_file").is_some() || body.pointer("/keys/jwks").is_some() {
                 let reason = "names a file of the server; give the keys with `inline`, or the issuer in a file there";
                 return Err(InvalidPolicy::Makes {
@@ -189,6 +198,16 @@ impl Objects {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// What of an object does not fit into access tokens, audit events and answers.
+fn too_large(body: &Value) -> Option<String> {
+    let patterns = |of: &Value| of.get("projects").and_then(Value::as_array).map_or(0, Vec::len);
+    let grants = body.get("grants").and_then(Value::as_array).into_iter().flatten();
+    if std::iter::once(body).chain(grants).any(|of| patterns(of) > MOST_PATTERNS) {
+        return Some(format!("a grant that is not of a file names at most {MOST_PATTERNS} projects; use a pattern"));
+    }
+    (body.to_string().len() > LARGEST_OBJECT).then(|| format!("it is larger than {} KiB", LARGEST_OBJECT / 1024))
 }
 
 /// A name for a role that has none: it follows from what it grants, so that a role whose members change is still the same.

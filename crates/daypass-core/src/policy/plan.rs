@@ -205,11 +205,32 @@ mod tests {
             (json!({"issuer": [{"name": "a", "url": "https://a.example", "keys": {"jwks": "x"}}]}), "names a file"),
             (json!({"issuer": [{"name": "a", "preset": "github"}, {"name": "a", "preset": "gitlab"}]}), "twice"),
             (json!({"issuer": [{"preset": "github"}]}), "missing field `name`"),
+            (role_of(21), "at most 20 projects"),
+            (json!({"identity": [{"name": "a", "grants": [role_of(21)["role"][0]]}]}), "at most 20 projects"),
+            (json!({"role": [{"name": "a", "users": ["x".repeat(65 * 1024)]}]}), "larger than 64 KiB"),
+            (json!({"identity": [{"name": "67e55044-10b1-426f-9247-bb680e5fe0c8"}]}), "as an id is"),
+            (inline(&json!({"kty": "OKP", "crv": "Ed25519", "x": "AA", "d": "AA"})), "private member `d`"),
+            (inline(&json!({"kty": "oct", "k": "AA"})), "private member `k`"),
         ] {
             // An issuer without a name gets one only to be refused for it.
             let error = Objects::read(&value).expect_err(&value.to_string()).to_string();
             assert!(error.contains(expected), "{value}: {error}");
         }
+    }
+
+    fn role_of(projects: usize) -> Value {
+        let projects: Vec<String> = (0..projects).map(|number| format!("p{number}")).collect();
+        json!({"role": [{"name": "a", "role": "reader", "index": "x", "projects": projects, "users": ["local/ada"]}]})
+    }
+
+    fn inline(key: &Value) -> Value {
+        json!({"issuer": [{"name": "a", "url": "https://a.example", "keys": {"inline": {"keys": [key]}}}]})
+    }
+
+    #[test]
+    fn what_just_fits_may_be_stored() {
+        assert!(Objects::read(&role_of(20)).is_ok());
+        assert!(Objects::read(&inline(&json!({"kty": "OKP", "crv": "Ed25519", "x": "AA"}))).is_ok());
     }
 
     #[test]
