@@ -13,6 +13,7 @@ use daypass_core::{
     audit::{AuditKind, Outcome},
     digest::Sha256,
     grant::{Action, Grant},
+    policy::Policy,
 };
 use daypass_store::{AuditQuery, StoreError};
 use serde::Deserialize;
@@ -21,6 +22,12 @@ use crate::{bearer, caller::Caller, issuer::Parts};
 
 /// The most events one answer holds; the rest is asked for with `after`.
 const MOST_EVENTS: u32 = 10_000;
+
+/// About how many bytes one answer holds; the rest is asked for with `after`, too.
+const MOST_BYTES: usize = 8 * 1024 * 1024;
+
+/// How many events are read at once: each may hold two policy objects.
+const PAGE: u32 = 100;
 
 /// What part of the log is wanted.
 #[derive(Debug, Deserialize)]
@@ -51,27 +58,34 @@ pub(crate) async fn get(
     let Ok(Query(wanted)) = wanted else {
         return problem(StatusCode::BAD_REQUEST, "the query is not understood: use `since`, `until`, `after`, `limit`");
     };
-    let query = AuditQuery {
-        since: wanted.since,
-        until: wanted.until,
-        after_seq: wanted.after.unwrap_or(0),
-        limit: wanted.limit.unwrap_or(MOST_EVENTS).min(MOST_EVENTS),
-    };
-    let rows = match parts.store.audit(&query).await {
-        Ok(rows) => rows,
-        Err(error) => return unavailable(&error),
-    };
-    let mut lines = String::new();
-    for row in &rows {
-        if let Ok(line) = serde_json::to_string(&row.event) {
-            lines.push_str(&line);
-            lines.push('\n');
+    let mut left = wanted.limit.unwrap_or(MOST_EVENTS).min(MOST_EVENTS);
+    let (mut lines, mut last) = (String::new(), None);
+    while left > 0 && lines.len() < MOST_BYTES {
+        let after_seq = last.or(wanted.after).unwrap_or(0);
+        let limit = left.min(PAGE);
+        let query = AuditQuery { since: wanted.since, until: wanted.until, after_seq, limit };
+        let rows = match parts.store.audit(&query).await {
+            Ok(rows) => rows,
+            Err(error) => return unavailable(&error),
+        };
+        let Some(newest) = rows.last() else { break };
+        last = Some(newest.seq);
+        for row in &rows {
+            if let Ok(line) = serde_json::to_string(&row.event) {
+                lines.push_str(&line);
+                lines.push('\n');
+            }
+        }
+        let read = u32::try_from(rows.len()).unwrap_or(limit);
+        left -= read.min(left);
+        if read < limit {
+            break;
         }
     }
     let mut response =
         ([(header::CONTENT_TYPE, "application/jsonl"), (header::CACHE_CONTROL, "no-store")], lines).into_response();
-    if let Some(last) = rows.last() {
-        response.headers_mut().insert("x-daypass-last", HeaderValue::from(last.seq));
+    if let Some(last) = last {
+        response.headers_mut().insert("x-daypass-last", HeaderValue::from(last));
     }
     response
 }
@@ -96,7 +110,12 @@ async fn authorize(parts: &Parts, caller: &Caller, headers: &HeaderMap) -> Resul
 /// What tells of everybody is for whoever administers everything: all projects of every index. Both the
 /// token and its holder as he stands now must say so: a withdrawn rule bites at once.
 pub(crate) fn is_administrator(parts: &Parts, claims: &AccessTokenClaims) -> bool {
-    let Some(current) = parts.trust.in_force().policy.current_grants(claims) else { return false };
+    is_administrator_by(parts, &parts.trust.in_force().policy, claims)
+}
+
+/// The same, as of that policy.
+pub(crate) fn is_administrator_by(parts: &Parts, policy: &Policy, claims: &AccessTokenClaims) -> bool {
+    let Some(current) = policy.current_grants(claims) else { return false };
     let everything = |grants: &[Grant]| {
         let all_of = |index| {
             let all = |grant: &Grant| grant.projects.iter().any(|pattern| pattern.as_str() == "*");

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use super::{
     body, json,
     propose::{self, commit, current, finding, propose},
-    who::Administrator,
+    who::{Administrator, Asked as Requester},
 };
 use crate::{audit_api::problem, issuer::Parts, trust::InForce};
 
@@ -113,7 +113,9 @@ async fn change(
     request: Request,
     put: bool,
 ) -> Result<(Administrator, bool), Response> {
-    let who = Administrator::of(parts, request.extensions(), request.headers()).await?;
+    // A stranger's body is not read. Who asks is judged once more when all of it is there, and for each try.
+    Administrator::of(parts, request.extensions(), request.headers()).await?;
+    let asked = Requester::of(&request);
     let Ok(Query(options)) = options else {
         return Err(problem(StatusCode::BAD_REQUEST, "the query is not understood: use `allow_broad`"));
     };
@@ -131,14 +133,15 @@ async fn change(
         check_conditions(&conditions, before.as_ref())?;
         let mut wanted = current.objects.clone();
         match &body {
+            Some(_) if is_of_file(parts, kind, name) => return Err(of_file(kind, name)),
             Some(body) => wanted.extend(body.clone()),
             None if before.is_none() && !is_of_file(parts, kind, name) => return Err(not_there(kind, name)),
             None if before.is_none() => return Err(of_file(kind, name)),
             None => drop(wanted.remove(kind, name)),
         }
-        let proposal = propose(parts, &who, current, wanted)?;
-        match commit(parts, &who, &proposal, options.allow_broad).await? {
-            PolicyChanged::Changed(_) => return Ok((who, before.is_none())),
+        let proposal = propose(parts, &asked, current, wanted).await?;
+        match commit(parts, &proposal, options.allow_broad).await? {
+            PolicyChanged::Changed(_) => return Ok((proposal.who, before.is_none())),
             PolicyChanged::Stale(now) => version = now,
         }
     }

@@ -11,12 +11,13 @@ use daypass_core::{
 };
 use daypass_store::{ChangeObject, PolicyChanged};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
-use super::who::Administrator;
+use super::who::{Administrator, Asked};
 use crate::{
     audit_api::{problem, unavailable},
     error::IssuerError,
-    issuer::Parts,
+    issuer::{FOLLOW_WITHIN, Parts},
     stored_policy::StoredPolicy,
     trust::InForce,
 };
@@ -26,6 +27,8 @@ const MOST_CHANGES: usize = 2000;
 
 /// What would change.
 pub(super) struct Proposal {
+    /// Who wants it, as things stand in that state.
+    pub(super) who: Administrator,
     /// The state that it was made for.
     pub(super) version: i64,
     /// In the order in which they are made.
@@ -39,10 +42,10 @@ pub(super) async fn current(parts: &Parts) -> Result<StoredPolicy, Response> {
     StoredPolicy::read(&parts.store).await.map_err(|error| unavailable(&error))
 }
 
-/// What must change for `wanted` to be what is stored, if `who` may change that and the result makes sense.
-pub(super) fn propose(
+/// What must change for `wanted` to be what is stored, if whoever asks may change that and the result makes sense.
+pub(super) async fn propose(
     parts: &Parts,
-    who: &Administrator,
+    asked: &Asked,
     current: StoredPolicy,
     wanted: Objects,
 ) -> Result<Proposal, Response> {
@@ -65,6 +68,7 @@ pub(super) fn propose(
     let senseless = |reason: &str| problem(StatusCode::UNPROCESSABLE_ENTITY, reason);
     let wanted = StoredPolicy { objects: wanted, ..current.clone() };
     let before = parts.trust.try_out(&files, current).map_err(|error| senseless(&told(&error)))?;
+    let who = Administrator::changing(parts, asked, &before.policy).await?;
     let after = parts.trust.try_out(&files, wanted).map_err(|error| senseless(&told(&error)))?;
     // What is left out already may stay so; nothing is left out from now on.
     let made = |key: &(ObjectKind, Box<str>)| {
@@ -81,7 +85,7 @@ pub(super) fn propose(
         .map_err(|error| who.denied(parts, &error.to_string()))?;
     let findings = findings(&changes, &after.policy);
     changes.truncate(planned);
-    Ok(Proposal { version, changes, findings })
+    Ok(Proposal { who, version, changes, findings })
 }
 
 /// What stays as it is stored and comes into force by the change: as good as made by whoever makes that.
@@ -96,19 +100,14 @@ fn revived(before: &InForce, after: &InForce) -> Vec<ObjectChange> {
 }
 
 /// Makes the changes, each with its audit event. Rules that let in strangers are refused unless that is meant.
-pub(super) async fn commit(
-    parts: &Parts,
-    who: &Administrator,
-    proposal: &Proposal,
-    allow_broad: bool,
-) -> Result<PolicyChanged, Response> {
+pub(super) async fn commit(parts: &Parts, proposal: &Proposal, allow_broad: bool) -> Result<PolicyChanged, Response> {
     let errors: Vec<&Finding> =
         proposal.findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
     if let Some(first) = errors.first().filter(|_| !allow_broad) {
         return Err(too_broad(first, &proposal.findings));
     }
     let change = |change: &ObjectChange| {
-        let mut event = who.event(parts, change.audit_kind(), Outcome::Success);
+        let mut event = proposal.who.event(parts, change.audit_kind(), Outcome::Success);
         event.change = Some(Box::new(change.clone()));
         let body = change.after.as_ref().map(Value::to_string);
         ChangeObject { kind: change.kind.as_str(), name: change.name.clone(), body, event }
@@ -117,7 +116,11 @@ pub(super) async fn commit(
     let outcome = parts.store.change_policy(proposal.version, parts.clock.now(), all).await;
     let outcome = outcome.map_err(|error| unavailable(&error))?;
     // Here at once; the other replicas follow within a second or two.
-    parts.follow_policy().await;
+    match timeout(FOLLOW_WITHIN, parts.follow_policy()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "could not follow the stored policy"),
+        Err(_) => tracing::warn!("could not follow the stored policy: the store does not answer"),
+    }
     Ok(outcome)
 }
 

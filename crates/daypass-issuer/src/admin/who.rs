@@ -1,6 +1,7 @@
 //! Whoever asks the administration, and what they administer: as their access token says, and as things stand now.
 
 use axum::{
+    extract::Request,
     http::{Extensions, HeaderMap, StatusCode},
     response::Response,
 };
@@ -12,7 +13,7 @@ use daypass_core::{
 };
 
 use crate::{
-    audit_api::{is_administrator, problem, unauthorized, unavailable},
+    audit_api::{is_administrator_by, problem, unauthorized, unavailable},
     bearer,
     caller::Caller,
     issuer::Parts,
@@ -26,17 +27,49 @@ pub(super) struct Administrator {
     pub(super) authority: Authority,
 }
 
+/// What of a request says who asks.
+pub(super) struct Asked {
+    extensions: Extensions,
+    headers: HeaderMap,
+}
+
+impl Asked {
+    pub(super) fn of(request: &Request) -> Self {
+        Self { extensions: request.extensions().clone(), headers: request.headers().clone() }
+    }
+}
+
 impl Administrator {
     /// Lets through a live access token whose holder administers something. Anybody else is told no, and an auditor is
     /// told of whoever is somebody.
     pub(super) async fn of(parts: &Parts, extensions: &Extensions, headers: &HeaderMap) -> Result<Self, Response> {
+        Self::as_of(parts, extensions, headers, &parts.trust.in_force().policy).await
+    }
+
+    /// The same, judged by the policy that a change is made to: it may be later than what is in force here. The access
+    /// token may have been revoked while the request was on its way.
+    pub(super) async fn changing(parts: &Parts, asked: &Asked, before: &Policy) -> Result<Self, Response> {
+        let who = Self::as_of(parts, &asked.extensions, &asked.headers, before).await?;
+        if who.claims.parents.is_empty() {
+            return Ok(who);
+        }
+        // It was made to be worth less, and for a shorter time: what it changes would stay.
+        Err(who.denied(parts, "a narrower access token does not change the policy; use the wider one"))
+    }
+
+    async fn as_of(
+        parts: &Parts,
+        extensions: &Extensions,
+        headers: &HeaderMap,
+        policy: &Policy,
+    ) -> Result<Self, Response> {
         let claims = bearer::claims(parts, headers).await.map_err(|error| unavailable(&error))?;
         let claims = claims.ok_or_else(unauthorized)?;
-        let current = parts.trust.in_force().policy.current_grants(&claims).unwrap_or_default();
+        let current = policy.current_grants(&claims).unwrap_or_default();
         let who = Self {
             authority: Authority {
                 held: vec![claims.grants.clone(), current],
-                everything: is_administrator(parts, &claims),
+                everything: is_administrator_by(parts, policy, &claims),
             },
             claims,
             token_sha256: bearer::raw(headers).map(Sha256::of),

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{
     body, json,
     propose::{self, Proposal, commit, current, finding, propose},
-    who::Administrator,
+    who::{Administrator, Asked},
 };
 use crate::issuer::Parts;
 
@@ -35,35 +35,36 @@ pub(super) struct Wanted {
 /// What would change. Nothing is changed.
 pub(super) async fn plan(State(parts): State<Arc<Parts>>, request: Request) -> Response {
     match planned(&parts, request).await {
-        Ok((proposal, _, _)) => json(StatusCode::OK, &answer(&proposal, proposal.version)),
+        Ok((proposal, _)) => json(StatusCode::OK, &answer(&proposal, proposal.version)),
         Err(response) => response,
     }
 }
 
 /// Changes it.
 pub(super) async fn apply(State(parts): State<Arc<Parts>>, request: Request) -> Response {
-    let (proposal, who, allow_broad) = match planned(&parts, request).await {
+    let (proposal, allow_broad) = match planned(&parts, request).await {
         Ok(planned) => planned,
         Err(response) => return response,
     };
-    match commit(&parts, &who, &proposal, allow_broad).await {
+    match commit(&parts, &proposal, allow_broad).await {
         Ok(PolicyChanged::Changed(version)) => json(StatusCode::OK, &answer(&proposal, version)),
         Ok(PolicyChanged::Stale(version)) => propose::stale(version),
         Err(response) => response,
     }
 }
 
-async fn planned(parts: &Parts, request: Request) -> Result<(Proposal, Administrator, bool), Response> {
-    // Who asks comes first: a stranger's megabytes are not read.
-    let who = Administrator::of(parts, request.extensions(), request.headers()).await?;
+async fn planned(parts: &Parts, request: Request) -> Result<(Proposal, bool), Response> {
+    // Who asks comes first: a stranger's megabytes are not read. They are judged once more when all of it is there.
+    Administrator::of(parts, request.extensions(), request.headers()).await?;
+    let asked = Asked::of(&request);
     let wanted: Wanted = body::read(request).await?;
     let objects = Objects::read(&wanted.objects).map_err(|error| propose::unreadable(&error))?;
     let current = current(parts).await?;
     if wanted.version.is_some_and(|version| version != current.version) {
         return Err(propose::stale(current.version));
     }
-    let proposal = propose(parts, &who, current, objects)?;
-    Ok((proposal, who, wanted.allow_broad))
+    let proposal = propose(parts, &asked, current, objects).await?;
+    Ok((proposal, wanted.allow_broad))
 }
 
 fn answer(proposal: &Proposal, version: i64) -> Value {
