@@ -20,6 +20,7 @@ use crate::{
     issuer::Parts,
     refusal::Refusal,
     refusals::WINDOW_SECONDS,
+    session::pass::LONGEST_ACCESS_TOKEN,
     trust::{InForce, Trusted},
 };
 
@@ -81,6 +82,10 @@ pub(crate) async fn exchange(parts: &Parts, caller: &Caller, form: &Form) -> Res
 
 /// Gives an access token to whoever proves with an outside token that they may assume the identity.
 pub(crate) async fn assume(parts: &Parts, caller: &Caller, wanted: &Wanted<'_>) -> Result<Issued, Refusal> {
+    // While keys or the policy cannot be followed nobody knows who may have what.
+    if parts.keys.is_blind() {
+        return Err(Refusal::new(OAuthError::unavailable(), "not_ready"));
+    }
     let trust = parts.trust.in_force();
     let now = parts.clock.now();
     let (trusted, proven) = match wanted.kind {
@@ -284,6 +289,18 @@ async fn hand_out(
         tracing::error!(request_id = %caller.context.id, %error, "could not sign");
         not_now("signing_failed")
     })?;
+    if access_token.expose().len() > LONGEST_ACCESS_TOKEN {
+        let text = format!(
+            "the {} grants of the identity `{identity}` do not fit into an access token; ask whoever runs the server to \
+             grant it less, or by wider patterns",
+            claims.grants.len(),
+        );
+        let mut refusal = Refusal::new(OAuthError::invalid_request(text).because("too_many_grants"), "too_many_grants");
+        refusal.actor = Some(Box::new(actor));
+        refusal.identity = Some(identity);
+        refusal.token_sha256 = Some(wanted.token_sha256);
+        return Err(refusal);
+    }
 
     let mut granted = caller.event(now, AuditKind::TokenExchanged, Outcome::Success);
     granted.actor = Some(actor.clone());

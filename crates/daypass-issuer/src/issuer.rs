@@ -48,7 +48,7 @@ const LARGEST_BODY: usize = 64 * 1024;
 const FOLLOW_EVERY: Duration = Duration::from_secs(1);
 
 /// How long the store may take to answer that.
-const FOLLOW_WITHIN: Duration = Duration::from_secs(3);
+pub(crate) const FOLLOW_WITHIN: Duration = Duration::from_secs(3);
 
 /// After how long without an answer no key is believed any more: with [`FOLLOW_EVERY`] within those five seconds.
 const BLIND_AFTER: Duration = Duration::from_secs(4);
@@ -233,6 +233,10 @@ impl Issuer {
             let error = match timeout(FOLLOW_WITHIN, parts.keys.follow(&parts.store)).await {
                 Ok(Ok(())) => {
                     seen_at = asked_at;
+                    // The keys are good, but what they are good for is not known.
+                    if parts.trust.is_blind() {
+                        parts.keys.go_blind();
+                    }
                     continue;
                 }
                 Ok(Err(error)) => error.to_string(),
@@ -245,12 +249,30 @@ impl Issuer {
         }
     }
 
+    /// As for the keys: a policy that cannot be followed may have been withdrawn. Then no key is believed, here and in
+    /// the index, until it can be.
     async fn follow_policy(&self) {
+        let parts = &self.0;
+        let mut seen_at = Instant::now();
         let mut follow = tokio::time::interval(FOLLOW_EVERY);
         follow.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             follow.tick().await;
-            self.0.follow_policy().await;
+            let asked_at = Instant::now();
+            let error = match timeout(FOLLOW_WITHIN, parts.follow_policy()).await {
+                Ok(Ok(())) => {
+                    seen_at = asked_at;
+                    parts.trust.set_blind(false);
+                    continue;
+                }
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "the store does not answer".to_owned(),
+            };
+            tracing::warn!(error, "could not follow the stored policy");
+            if seen_at.elapsed() >= BLIND_AFTER {
+                parts.trust.set_blind(true);
+                parts.keys.go_blind();
+            }
         }
     }
 
@@ -290,3 +312,6 @@ impl Issuer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

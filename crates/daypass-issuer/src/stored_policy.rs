@@ -2,13 +2,11 @@
 //!
 //! What is *not* here: the files (whoever may touch files reads them), and changing it (`admin`).
 
-use std::sync::atomic::{AtomicI64, Ordering};
-
 use daypass_core::policy::Objects;
 use daypass_store::{PolicyObjects, Store, StoreError};
 use serde_json::Value;
 
-use crate::issuer::Parts;
+use crate::{error::IssuerError, issuer::Parts};
 
 /// Policy objects, and which state of them.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -42,28 +40,16 @@ impl StoredPolicy {
 }
 
 impl Parts {
-    /// Puts in force what is stored now, if that is not what is in force. What makes no sense with the files changes
-    /// nothing; it is told once, and tried again, since the files may change.
-    pub(crate) async fn follow_policy(&self) {
-        /// The version that was complained about last.
-        static TOLD: AtomicI64 = AtomicI64::new(-1);
-        let version = match self.store.policy_version().await {
-            Ok(version) => version,
-            Err(error) => return tracing::warn!(%error, "could not follow the stored policy"),
-        };
-        if version == self.trust.in_force().stored.version {
-            return;
+    /// Puts in force what is stored now, if that is later than what is in force.
+    ///
+    /// # Errors
+    /// When it is not known what is stored, or that could not be put in force.
+    pub(crate) async fn follow_policy(&self) -> Result<(), IssuerError> {
+        let version = self.store.policy_version().await?;
+        if version > self.trust.in_force().stored.version {
+            self.trust.replace_stored(StoredPolicy::read(&self.store).await?)?;
+            tracing::info!(version, "the stored policy changed");
         }
-        let replaced = match StoredPolicy::read(&self.store).await {
-            Ok(stored) => self.trust.replace_stored(stored).map_err(|error| error.to_string()),
-            Err(error) => Err(error.to_string()),
-        };
-        match replaced {
-            Ok(()) => tracing::info!(version, "the stored policy changed"),
-            Err(error) if TOLD.swap(version, Ordering::Relaxed) != version => {
-                tracing::error!(error, version, "the stored policy is not valid; the one before stays in force");
-            }
-            Err(_) => {}
-        }
+        Ok(())
     }
 }

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use arc_swap::ArcSwap;
@@ -47,6 +50,8 @@ pub(crate) struct Trust {
     policy: Arc<ArcSwap<Policy>>,
     /// Held while a policy is replaced, so that of two at once the second is made with the first.
     replacing: Mutex<()>,
+    /// Whether it is not known any more what is stored.
+    blind: AtomicBool,
     clock: Arc<dyn Clock>,
     allow_loopback_issuers: bool,
 }
@@ -105,7 +110,14 @@ impl Trust {
             client_secrets: BTreeMap::new(),
         };
         let (now, policy) = (ArcSwap::from_pointee(nothing), Arc::default());
-        let trust = Self { now, policy, replacing: Mutex::new(()), clock, allow_loopback_issuers };
+        let trust = Self {
+            now,
+            policy,
+            replacing: Mutex::new(()),
+            blind: AtomicBool::new(false),
+            clock,
+            allow_loopback_issuers,
+        };
         trust.put(trust.build(Arc::new(loaded), Arc::new(stored))?);
         Ok(trust)
     }
@@ -243,6 +255,16 @@ impl Trust {
         &self.policy
     }
 
+    /// Whether it is not known what should be in force.
+    pub(crate) fn is_blind(&self) -> bool {
+        self.blind.load(Ordering::Relaxed)
+    }
+
+    /// Says so.
+    pub(crate) fn set_blind(&self, blind: bool) {
+        self.blind.store(blind, Ordering::Relaxed);
+    }
+
     /// What is in force now.
     pub(crate) fn in_force(&self) -> Arc<InForce> {
         self.now.load_full()
@@ -284,5 +306,21 @@ impl InForce {
     /// The digest of a confidential client's secret.
     pub(crate) fn client_secret(&self, client: &ClientId) -> Option<Sha256> {
         self.client_secrets.get(client).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_is_never_replaced_by_something_older() {
+        let clock = Arc::new(daypass_core::clock::SystemClock);
+        let of = |version| StoredPolicy { version, ..StoredPolicy::default() };
+        let trust = Trust::new(LoadedPolicy::default(), of(5), clock, false).unwrap();
+        for (version, then) in [(4, 5), (6, 6), (5, 6)] {
+            trust.replace_stored(of(version)).unwrap();
+            assert_eq!(trust.in_force().stored.version, then);
+        }
     }
 }

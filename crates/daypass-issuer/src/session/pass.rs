@@ -24,7 +24,7 @@ use crate::{
 
 /// The longest access token that is handed out, in bytes. Installers send it as the password of Basic credentials,
 /// a third longer, and servers look at no more than 16 KiB of them.
-const LONGEST_ACCESS_TOKEN: usize = 12_000;
+pub(crate) const LONGEST_ACCESS_TOKEN: usize = 12_000;
 
 /// An access token and the refresh token that goes with it.
 pub(crate) struct Pass {
