@@ -137,7 +137,7 @@ impl Parts {
             if self.watch.changed()
                 && let Err(failure) = self.reload_policy().await
             {
-                tracing::error!(%failure, "the changed policy is not valid; the one before stays in force");
+                tracing::error!(%failure, "the changed policy files are not valid; those before stay in force");
             }
         }
     }

@@ -33,6 +33,9 @@ pub(crate) struct Entry {
     pub(crate) name: String,
     /// `file` or `stored`.
     pub(crate) origin: String,
+    /// Why it is not in force, where it is not.
+    #[serde(default)]
+    pub(crate) reason: Option<String>,
     /// As it is written.
     pub(crate) object: Value,
     #[serde(default)]

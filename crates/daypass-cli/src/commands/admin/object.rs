@@ -33,6 +33,9 @@ pub(super) fn list(there: &There<'_>, kind: ObjectKind, arguments: &List) -> Res
             if off {
                 line.push_str(" disabled");
             }
+            if entry.reason.is_some() {
+                line.push_str(" left-out");
+            }
             for finding in &entry.findings {
                 let code = finding.code.escape_debug().to_string();
                 line.extend([" ", &finding.severity.escape_debug().to_string(), ":", &code]);
@@ -55,6 +58,9 @@ pub(super) fn show(there: &There<'_>, kind: ObjectKind, arguments: &Show) -> Res
         shown::object(kind, &entry.object, arguments.output)?;
         for finding in &entry.findings {
             output::warn(&shown::finding(finding));
+        }
+        if let Some(reason) = &entry.reason {
+            output::warn(&format!("not in force: {}", reason.escape_debug()));
         }
         if entry.origin == "file" {
             output::note("a policy file of the server defines it: it is changed there");
