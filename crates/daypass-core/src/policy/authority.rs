@@ -86,9 +86,9 @@ impl Authority {
                     return Err(NotAllowed::Everything { kind, name });
                 }
                 // Whoever says what its tokens are believed by gives away all that they are good for.
-                let its = after.identities().iter().filter(|identity| identity.issuer.as_str() == name);
+                let mut its = after.identities().iter().filter(|identity| identity.issuer.as_str() == name);
                 if change.after.is_some()
-                    && let Some(grant) = its.filter_map(|identity| self.missing(&identity.grants)).next()
+                    && let Some(grant) = its.find_map(|identity| self.missing(&identity.grants))
                 {
                     return Err(NotAllowed::NotHeld { kind, name, grant });
                 }

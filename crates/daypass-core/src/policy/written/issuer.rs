@@ -71,27 +71,23 @@ pub(super) struct WrittenKeys {
     discovery: bool,
     jwks_uri: Option<Box<str>>,
     jwks: Option<Box<str>>,
-    #[serde(default, deserialize_with = "public_keys")]
     inline: Option<Value>,
 }
 
 /// What only whoever signs may know of a key (RFC 7518 §6.2.2, §6.3.2, §6.4.1).
 const PRIVATE_MEMBERS: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"];
 
-/// Refuses private keys: what is written here is stored, shown and audited.
-fn public_keys<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
-    let inline = Option::<Value>::deserialize(deserializer)?;
-    let keys = inline.as_ref().and_then(|inline| inline.get("keys")?.as_array());
-    let found = |key: &Value| PRIVATE_MEMBERS.into_iter().find(|member| key.get(member).is_some());
-    match keys.into_iter().flatten().find_map(found) {
-        Some(member) => Err(de::Error::custom(format!(
-            "`inline` holds the private member `{member}` of a key: give the public key"
-        ))),
-        None => Ok(inline),
-    }
-}
-
 impl WrittenKeys {
+    /// Refuses private keys: what is written here is stored, shown and audited.
+    pub(super) fn check_public(&self) -> Result<(), String> {
+        let keys = self.inline.as_ref().and_then(|inline| inline.get("keys")?.as_array());
+        let found = |key: &Value| PRIVATE_MEMBERS.into_iter().find(|member| key.get(member).is_some());
+        match keys.into_iter().flatten().find_map(found) {
+            Some(member) => Err(format!("`inline` holds the private member `{member}` of a key: give the public key")),
+            None => Ok(()),
+        }
+    }
+
     /// The keys that are given here or in a file, and nothing else is.
     pub(super) fn given(&self) -> Option<KeySource> {
         match (self.discovery, &self.jwks_uri, &self.jwks, &self.inline) {
@@ -212,6 +208,7 @@ impl WrittenIssuer {
                 Err(InvalidPolicy::Keys(self.name.clone()))
             };
         };
+        keys.check_public().map_err(refuse)?;
         match (keys.discovery, &keys.jwks_uri, &keys.jwks, &keys.inline) {
             (true, None, None, None) if !preset.spiffe => Ok(KeySource::Discovery),
             (false, Some(uri), None, None)

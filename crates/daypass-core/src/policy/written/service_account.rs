@@ -36,6 +36,7 @@ impl WrittenServiceAccount {
     pub(in crate::policy) fn check(self) -> Result<(TrustedIssuer, Identity), InvalidPolicy> {
         let name = self.name;
         let refuse = |reason: String| InvalidPolicy::Makes { kind: "service account", name: name.to_string(), reason };
+        self.keys.check_public().map_err(&refuse)?;
         let keys = self.keys.given().ok_or_else(|| {
             refuse("its `keys` are `{ jwks = \"FILE\" }` or `{ inline = { keys = [ … ] } }`".to_owned())
         })?;
