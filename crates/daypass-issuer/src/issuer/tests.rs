@@ -63,7 +63,7 @@ async fn after_four_seconds_without_the_stored_policy_nothing_is_believed() {
     assert_eq!(statuses(&issuer).await, good);
     tokio::time::sleep(Duration::from_millis(1500)).await;
     store.close().await;
-    tokio::time::sleep(Duration::from_millis(2000)).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(!issuer.0.keys.is_blind(), "a short while is no harm");
     tokio::time::sleep(Duration::from_millis(3500)).await;
     assert_eq!(statuses(&issuer).await, [StatusCode::SERVICE_UNAVAILABLE; 3]);
