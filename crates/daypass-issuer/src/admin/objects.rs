@@ -130,13 +130,15 @@ async fn change(
     for _ in 0..TRIES {
         let current = current(parts).await?;
         let before = current.objects.get(kind, name).cloned();
+        // Before the conditions: they are about what is stored, and what a file says is not changed here under any.
+        if is_of_file(parts, kind, name) && (body.is_some() || before.is_none()) {
+            return Err(of_file(kind, name));
+        }
         check_conditions(&conditions, before.as_ref())?;
         let mut wanted = current.objects.clone();
         match &body {
-            Some(_) if is_of_file(parts, kind, name) => return Err(of_file(kind, name)),
             Some(body) => wanted.extend(body.clone()),
-            None if before.is_none() && !is_of_file(parts, kind, name) => return Err(not_there(kind, name)),
-            None if before.is_none() => return Err(of_file(kind, name)),
+            None if before.is_none() => return Err(not_there(kind, name)),
             None => drop(wanted.remove(kind, name)),
         }
         let proposal = propose(parts, &asked, current, wanted).await?;

@@ -180,8 +180,9 @@ with tarfile.open(fileobj=sys.stdout.buffer, mode="w|gz") as archive:
 #[test]
 fn uv_installs_with_a_user_name_in_the_url() {
     let (stage, world) = (Stage::find(), World::start());
-    uv_installs(&stage, &world, &["--index-url", &world.index_url_as("_token")]);
-    uv_installs(&stage, &world, &["--index-url", &world.index_url_as("somebody")]);
+    let outside_token = world.outside_token();
+    uv_installs(&stage, &world, &outside_token, &["--index-url", &world.index_url_as("_token")]);
+    uv_installs(&stage, &world, &outside_token, &["--index-url", &world.index_url_as("somebody")]);
 }
 
 #[test]
@@ -193,12 +194,12 @@ fn uv_installs_from_an_index_that_always_authenticates() {
         world.index_url()
     );
     std::fs::write(&config, index).unwrap();
-    uv_installs(&stage, &world, &["--config-file", config.to_str().unwrap()]);
+    uv_installs(&stage, &world, &world.outside_token(), &["--config-file", config.to_str().unwrap()]);
 }
 
-fn uv_installs(stage: &Stage, world: &World, source: &[&str]) {
+fn uv_installs(stage: &Stage, world: &World, outside_token: &str, source: &[&str]) {
     let venv = stage.venv(&world.path(&format!("uv-{}", source[1].len())), "newest");
-    let mut uv = world.in_job(stage.uv(), "home", &world.outside_token());
+    let mut uv = world.in_job(stage.uv(), "home", outside_token);
     uv.env("PATH", path_with(stage)).env("UV_KEYRING_PROVIDER", "subprocess").env("UV_NO_PROGRESS", "1");
     uv.args(["pip", "install", "--no-cache", "--python"]).arg(venv.python()).args(source).args([PRIVATE, PUBLIC]);
     succeeded(&uv.output().unwrap());
