@@ -13,6 +13,7 @@ use clap::Args;
 use crate::{
     command::{self, Running},
     say::complain,
+    system,
     workspace::Workspace,
 };
 
@@ -39,6 +40,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     if targets.len() < options.only.len() {
         bail!("there are the targets {}", TARGETS.join(", "));
     }
+    system::require("c++", "g++")?;
     let mut build = workspace.cargo();
     build.args(["build", "--quiet", "--package", "daypass-fuzz"]);
     build.env("RUSTC_WORKSPACE_WRAPPER", workspace.root.join("fuzz/rustc-with-coverage"));

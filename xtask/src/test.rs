@@ -77,6 +77,8 @@ struct Outcome {
 
 /// Runs the parts and fails if one of them did.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
+    // libFuzzer is C++, and a part of the workspace.
+    system::require("c++", "g++")?;
     let mut outcomes = Vec::new();
     for part in ALL {
         if !(options.only.is_empty() || options.only.contains(&part)) {
