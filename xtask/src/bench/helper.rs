@@ -27,12 +27,13 @@ pub(super) fn measure(_workspace: &Workspace, built: &Built) -> Result<String> {
     let empty = empty_program(folder.path())?;
     let load = Load::start(built)?;
     let server = Daypassd::start(built, folder.path(), &load.issuer)?;
-    sign_in(built, folder.path(), &server, &load.issuer)?;
+    let job = sign_in(built, folder.path(), &server, &load.issuer)?;
 
     let helper = |url: &str| {
         let mut command = Command::new(built.binaries.join("daypass"));
         command.args(["helper", "keyring", "get", url]);
         command.env_clear().env("HOME", folder.path()).env("DAYPASS_SERVER", &server.url);
+        command.env("DAYPASS_IDENTITY_TOKEN", &job.outside_token);
         command
     };
     let nothing = || {
@@ -77,8 +78,16 @@ fn empty_program(folder: &Path) -> Result<PathBuf> {
     Ok(program)
 }
 
+/// What a job has that signed in: what it proved is kept for that job.
+pub(super) struct SignedIn {
+    /// What proves who it is.
+    pub(super) outside_token: String,
+    /// The credential.
+    pub(super) access_token: String,
+}
+
 /// Leaves a credential in the cache of `home`, and gives it.
-pub(super) fn sign_in(built: &Built, home: &Path, server: &Daypassd, issuer: &str) -> Result<String> {
+pub(super) fn sign_in(built: &Built, home: &Path, server: &Daypassd, issuer: &str) -> Result<SignedIn> {
     let answer = http::get(&format!("{issuer}/token?audience={}", server.url))?;
     let answer: serde_json::Value = serde_json::from_str(&answer)?;
     let outside_token = answer.get("value").and_then(serde_json::Value::as_str).context("no outside token")?;
@@ -88,5 +97,6 @@ pub(super) fn sign_in(built: &Built, home: &Path, server: &Daypassd, issuer: &st
     if !finished.status.success() {
         bail!("`daypass token` failed: {}", finished.stderr.trim());
     }
-    Ok(finished.stdout.trim().to_owned())
+    let outside_token = outside_token.to_owned();
+    Ok(SignedIn { outside_token, access_token: finished.stdout.trim().to_owned() })
 }

@@ -53,7 +53,7 @@ pub(super) fn measure(_workspace: &Workspace, built: &Built) -> Result<String> {
         .arg(folder.join("data"))
         .arg(&private)
         .stdout(Stdio::null()))?;
-    let access_token = sign_in(built, folder, &server, &load.issuer)?;
+    let access_token = sign_in(built, folder, &server, &load.issuer)?.access_token;
     let page_url = format!("{}acme-hello/", server.index_url);
     let page = fetch(&page_url, &access_token)?;
     let link =

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Result, bail};
 
 use super::{
-    helper::sign_in,
+    helper::{SignedIn, sign_in},
     server::{Daypassd, Load},
     statistics::{Sample, Table},
 };
@@ -39,7 +39,7 @@ pub(super) fn measure(workspace: &Workspace, built: &Built) -> Result<String> {
         .arg(folder.join("data"))
         .arg(&private)
         .stdout(Stdio::null()))?;
-    let access_token = sign_in(built, folder, &server, &load.issuer)?;
+    let SignedIn { outside_token, access_token } = sign_in(built, folder, &server, &load.issuer)?;
 
     // keyring alone shows what is its own; with our wheel it is what pip meets.
     let alone = tools::environment(workspace, "bench-keyring", &[KEYRING, "pip"])?;
@@ -52,6 +52,7 @@ pub(super) fn measure(workspace: &Workspace, built: &Built) -> Result<String> {
     let clean = |program: PathBuf| {
         let mut command = Command::new(program);
         command.env_clear().env("HOME", folder).env("DAYPASS_SERVER", &server.url).env("LANG", "C.UTF-8");
+        command.env("DAYPASS_IDENTITY_TOKEN", &outside_token);
         command
     };
     let pip = |programs: &Path, provider: &str, index_url: &str| {

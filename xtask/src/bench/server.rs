@@ -43,19 +43,17 @@ impl Daypassd {
         Self::start_with(built, folder, issuer, "")
     }
 
-    /// Starts one with this policy.
-    pub(super) fn start_with_policy(built: &Built, folder: &Path, policy: &str) -> Result<Self> {
-        Self::begin(built, folder, policy, "")
+    /// Starts one with these policy files.
+    pub(super) fn start_with_policies(built: &Built, folder: &Path, policies: &[String]) -> Result<Self> {
+        Self::begin(built, folder, policies, "")
     }
 
     /// The same with a configuration file.
     pub(super) fn start_with(built: &Built, folder: &Path, issuer: &str, config: &str) -> Result<Self> {
-        Self::begin(built, folder, &policy_text(issuer), config)
+        Self::begin(built, folder, &[policy_text(issuer)], config)
     }
 
-    fn begin(built: &Built, folder: &Path, text: &str, config: &str) -> Result<Self> {
-        let policy = folder.join("policy.toml");
-        fs::write(&policy, text)?;
+    fn begin(built: &Built, folder: &Path, policies: &[String], config: &str) -> Result<Self> {
         let ready_file = folder.join("ready.json");
         if ready_file.exists() {
             fs::remove_file(&ready_file)?;
@@ -63,7 +61,12 @@ impl Daypassd {
         let log = fs::File::create(folder.join("daypassd.log"))?;
         let mut command = on_core(SERVER_CORE, built.binaries.join("daypassd"));
         command.args(["serve", "--dev", "--listen", "127.0.0.1:0", "--data"]).arg(folder.join("data"));
-        command.arg("--policy").arg(&policy).arg("--ready-file").arg(&ready_file);
+        for (number, text) in policies.iter().enumerate() {
+            let policy = folder.join(format!("policy-{number}.toml"));
+            fs::write(&policy, text)?;
+            command.arg("--policy").arg(&policy);
+        }
+        command.arg("--ready-file").arg(&ready_file);
         let settings = folder.join("daypassd.toml");
         fs::write(&settings, config)?;
         command.arg("--config").arg(&settings);

@@ -33,7 +33,7 @@ fn many_identities(built: &Built) -> Result<String> {
     let [few_folder, many_folder] = [folder()?, folder()?];
     let mut load = Load::start(built)?;
     let few = Daypassd::start(built, few_folder.path(), &load.issuer)?;
-    let many = Daypassd::start_with_policy(built, many_folder.path(), &many_text(&load.issuer))?;
+    let many = Daypassd::start_with_policies(built, many_folder.path(), &many(&load.issuer))?;
     let (mut few_core, mut many_core) = (Sample::default(), Sample::default());
     for server in [&few, &many] {
         round(&mut load, server, 2_000)?;
@@ -67,7 +67,7 @@ fn flood(built: &Built) -> Result<String> {
     let mut load = Load::start(built)?;
     let mut flood = Load::flooding(built)?;
     let policy = format!("{}\n{}", policy_text(&load.issuer), issuer_text("flooded", &flood.issuer));
-    let server = Daypassd::start_with_policy(built, folder.path(), &policy)?;
+    let server = Daypassd::start_with_policies(built, folder.path(), &[policy])?;
     round(&mut load, &server, 2_000)?;
     let mut p99 = [Sample::default(), Sample::default(), Sample::default()];
     for _ in 0..ROUNDS {
@@ -120,13 +120,20 @@ fn exchange(load: &mut Load, server: &Daypassd, count: usize, connections: usize
     Ok((number("done")? / used, number("p99_ms")?))
 }
 
+/// How many identities one file takes: a policy file has a mebibyte at most.
+const IDENTITIES_OF_ONE_FILE: usize = 2_500;
+
 /// The one identity that matches, among others of the same issuer and of issuers that never speak.
-fn many_text(issuer: &str) -> String {
+fn many(issuer: &str) -> Vec<String> {
+    let mut texts = Vec::new();
     let mut text = policy_text(issuer);
     for number in 1..ISSUERS {
         text.push_str(&issuer_text(&format!("ci-{number}"), &format!("https://ci-{number}.example.com")));
     }
     for number in 1..IDENTITIES {
+        if number % IDENTITIES_OF_ONE_FILE == 0 {
+            texts.push(std::mem::take(&mut text));
+        }
         // Every second one is of the issuer whose tokens come.
         let issuer = if number % 2 == 0 { "ci".to_owned() } else { format!("ci-{}", 1 + number % (ISSUERS - 1)) };
         let claims = format!("repository_id = \"{}\", ref = \"refs/heads/main\"", 1_000_000 + number);
@@ -136,7 +143,8 @@ fn many_text(issuer: &str) -> String {
              grants = [ {{ index = \"python\", projects = [\"*\"], actions = [\"pull\"] }} ]\n"
         );
     }
-    text
+    texts.push(text);
+    texts
 }
 
 fn issuer_text(name: &str, url: &str) -> String {
