@@ -9,7 +9,7 @@ use super::{
     server::{Daypassd, Load, policy_text},
     statistics::{Sample, Table},
 };
-use crate::{build::Built, workspace::Workspace};
+use crate::{build::Built, say::complain, workspace::Workspace};
 
 const ROUNDS: usize = 5;
 const EXCHANGES: usize = 15_000;
@@ -19,13 +19,12 @@ const ISSUERS: usize = 100;
 
 /// How many forged tokens a second, and for how long.
 const FLOOD_PER_SECOND: u64 = 200;
-const FLOOD_SECONDS: u64 = 6;
+const FLOOD_SECONDS: u64 = 8;
 
 pub(super) fn measure(_workspace: &Workspace, built: &Built) -> Result<String> {
-    let mut text = many_identities(built)?;
-    text.push('\n');
-    text.push_str(&flood(built)?);
-    Ok(text)
+    let many = many_identities(built)?;
+    complain(&many);
+    Ok(format!("{many}\n{}", flood(built)?))
 }
 
 /// Exchanges that name no identity, so that the server must find the one that matches.

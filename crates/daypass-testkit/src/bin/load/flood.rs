@@ -14,7 +14,7 @@ use crate::{
 /// forged tokens at that rate, and then says how many: `{"sent": N}`.
 ///
 /// With `unknown` each names a key id of its own, and whoever asks for the keys then waits for ever; otherwise all name a
-/// key that is known, and are signed by another.
+/// key that is known, and have a signature that is none.
 pub(crate) async fn run() {
     let provider = Provider::start().await;
     say(&json!({ "issuer": provider.url() }));
@@ -29,8 +29,8 @@ async fn flood(provider: &Provider, order: &Value) -> usize {
     let unknown = order.get("unknown").and_then(Value::as_bool).expect("`unknown`");
     let count = usize::try_from(number("per_second") * number("seconds")).expect("a count");
     let request = |number: usize| {
-        let forge = provider.forge(json!({ "aud": url, "sub": "flood" })).other_key();
-        let forge = if unknown { forge.header("kid", format!("unknown-{number}")) } else { forge };
+        let forge = provider.forge(json!({ "aud": url, "sub": "flood" })).es256();
+        let forge = if unknown { forge.header("kid", format!("unknown-{number}")) } else { forge.zero_signature() };
         let body = format!(
             "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Atoken-exchange\
              &subject_token_type=urn%3Aietf%3Aparams%3Aoauth%3Atoken-type%3Ajwt&subject_token={}",
