@@ -26,9 +26,9 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let began = Instant::now();
     let world = World::start(workspace, &built)?;
     let watch = secrets::Watch::start();
-    story::tell(&world)?;
+    let outside_token = story::tell(&world)?;
     let seen = watch.stop();
-    figures::show(&world, &seen)?;
+    figures::show(&world, &seen, &outside_token)?;
     say(format_args!("\nAll of this took {:.1} s.", began.elapsed().as_secs_f64()));
     if options.stay {
         world.explain_by_hand();

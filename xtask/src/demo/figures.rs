@@ -18,7 +18,7 @@ use crate::{
 const CACHED_RUNS: usize = 21;
 
 /// Measures and shows them; a secret in the wrong place is an error.
-pub(super) fn show(world: &World, seen: &Seen) -> Result<()> {
+pub(super) fn show(world: &World, seen: &Seen, told: &str) -> Result<()> {
     say("\n7. Figures");
     let life = life(&world.audit()?)?;
     say(format_args!("   the credential lives for {} minutes, and nobody saw it", life.as_secs() / 60));
@@ -30,8 +30,9 @@ pub(super) fn show(world: &World, seen: &Seen) -> Result<()> {
         millis(cached_answer(world, &outside_token)?)
     ));
 
-    let mut secrets = vec![outside_token];
-    secrets.extend(access_tokens(world)?);
+    let jobs = [(world.folder().join("home"), told), (job_home(world)?, &*outside_token)];
+    let mut secrets = access_tokens(world, &jobs)?;
+    secrets.push(outside_token);
     let walk = walk(world.folder(), &secrets)?;
     let on_command_lines = seen.with_any(&secrets);
     if on_command_lines > 0 || !walk.exposed.is_empty() {
@@ -86,11 +87,11 @@ fn cached_answer(world: &World, outside_token: &str) -> Result<Duration> {
 }
 
 /// The access tokens of both jobs.
-fn access_tokens(world: &World) -> Result<Vec<String>> {
+fn access_tokens(world: &World, jobs: &[(std::path::PathBuf, &str)]) -> Result<Vec<String>> {
     let mut tokens = Vec::new();
-    for home in [world.folder().join("home"), job_home(world)?] {
-        let mut daypass = world.clean(world.binaries.join("daypass"));
-        tokens.push(answer(daypass.arg("token").env("DAYPASS_SERVER", &world.url).env("HOME", home))?);
+    for (home, outside_token) in jobs {
+        let mut daypass = world.job(world.binaries.join("daypass"), outside_token);
+        tokens.push(answer(daypass.arg("token").env("HOME", home))?);
     }
     Ok(tokens)
 }

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Tells the story; an end that is not as promised is an error.
-pub(super) fn tell(world: &World) -> Result<()> {
+pub(super) fn tell(world: &World) -> Result<String> {
     say("\n1. A private index, on this machine");
     say(format_args!("   {} (ready after {} ms)", world.index_url, world.cold_start.as_millis()));
     say("   behind it: the index that your pip uses by itself, pulled through; in front of it: no password to be had");
@@ -24,7 +24,8 @@ pub(super) fn tell(world: &World) -> Result<()> {
     as_a_job(world, &venv, &outside_token)?;
     a_private_wheel(world, &venv, &outside_token)?;
     with_uv(world, &venv, &outside_token)?;
-    what_was_recorded(world)
+    what_was_recorded(world)?;
+    Ok(outside_token)
 }
 
 fn new_venv(world: &World, name: &str) -> Result<std::path::PathBuf> {
