@@ -6,6 +6,7 @@ use crate::{
     grant::{Action, Grant},
     names::{IdentityName, IndexName, ProjectName},
     person::SessionId,
+    publisher::Publisher,
 };
 
 /// The `typ` of an access token's header (RFC 9068 §2.1): no other kind of JWT can be taken for one.
@@ -63,6 +64,10 @@ pub enum Holder {
         /// Digest of the identity's rule when this was signed ([`crate::policy::Policy::rule_digest`]).
         #[serde(default)]
         rule: String,
+        /// The workflow behind it, where its CI has words for one (PEP 740). It is held against the attestations of what
+        /// is uploaded, and shown as who published.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        publisher: Option<Publisher>,
     },
     /// A person who signed in.
     Person {
@@ -80,6 +85,14 @@ impl Holder {
     pub fn identity(&self) -> Option<&IdentityName> {
         match self {
             Self::Identity { identity, .. } => Some(identity),
+            Self::Person { .. } => None,
+        }
+    }
+
+    /// The workflow behind it, where there are words for one.
+    pub fn publisher(&self) -> Option<&Publisher> {
+        match self {
+            Self::Identity { publisher, .. } => publisher.as_ref(),
             Self::Person { .. } => None,
         }
     }

@@ -29,6 +29,7 @@
 //! | [`service_account`] | machines that prove who they are with a key of their own |
 //! | [`opaque`] | how the opaque secrets that we make look |
 //! | [`policy`] | the policy file: issuers, identities, providers, clients and roles as data |
+//! | [`publisher`] | who publishes, as PEP 740 says it |
 //! | [`decide`] | claims + identities → permit or refusal |
 //! | [`key_rotation`] | when a signing key begins to sign, stops, and is forgotten |
 //! | [`access_token`] | the claims of the tokens that daypass signs (RFC 9068) |
@@ -55,6 +56,7 @@ pub mod policy;
 pub mod preset;
 pub mod provider;
 pub mod public_url;
+pub mod publisher;
 pub mod pull_token;
 pub mod request;
 pub mod role;

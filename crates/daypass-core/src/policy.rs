@@ -225,7 +225,7 @@ impl Policy {
     /// What the holder of an access token is granted now. `None`: whatever it was signed for is withdrawn.
     pub fn current_grants(&self, claims: &AccessTokenClaims) -> Option<Vec<Grant>> {
         match &claims.holder {
-            Holder::Identity { identity, rule } => Some(self.identity_of(claims, identity, rule)?.grants.clone()),
+            Holder::Identity { identity, rule, .. } => Some(self.identity_of(claims, identity, rule)?.grants.clone()),
             Holder::Person { seats, .. } => self.grants_of_seats(seats),
         }
     }
@@ -350,7 +350,11 @@ mod tests {
             jti: String::new(),
             parents: Vec::new(),
             client_id: String::new(),
-            holder: Holder::Identity { identity: identity.name.clone(), rule: policy.rule_digest(identity) },
+            holder: Holder::Identity {
+                identity: identity.name.clone(),
+                rule: policy.rule_digest(identity),
+                publisher: None,
+            },
             grants: Vec::new(),
             act: Actor { iss: "https://ci.example.com".to_owned(), sub: String::new() },
         };

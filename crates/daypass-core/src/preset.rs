@@ -14,7 +14,7 @@ use std::{borrow::Cow, fmt, str::FromStr};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::issuer::Replay;
+use crate::{issuer::Replay, publisher::PublisherKind};
 
 /// A kind of issuer that is known.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +55,8 @@ pub struct Known {
     pub replay: Replay,
     /// An `iat` may be missing, and `sub` tells the issuer (SPIFFE JWT-SVID §3).
     pub spiffe: bool,
+    /// How its workflows are called as publishers (PEP 740), if there are words for them.
+    pub publisher: Option<PublisherKind>,
     /// A caller is known by a signed request to AWS STS in place of a JWT.
     pub sigv4: bool,
 }

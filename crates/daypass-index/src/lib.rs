@@ -19,9 +19,12 @@
 //! | `source`, `hosted`, `upstream` | where projects come from |
 //! | `page` | what a project page says; reading and writing its forms |
 //! | `content`, `body`, `memory` | bytes of files as answers |
+//! | `attestation` | attestations of uploaded files (PEP 740) |
 //! | `distribution` | what a file's name and metadata say |
 //! | `error` | refusals, and what they are in HTTP |
 
+#[expect(dead_code, reason = "uploads will ask it")]
+mod attestation;
 mod audit;
 mod body;
 mod content;
@@ -48,6 +51,7 @@ mod source;
 mod target;
 mod upstream;
 
+pub use attestation::TrustRoot;
 pub use file_store::{FileStore, FileStoreError};
 pub use import::{ImportError, Imported, import_file};
 pub use index::Index;

@@ -135,7 +135,7 @@ mod tests {
         // An identity's access token is none of a person's, whatever its `sub`.
         let mut all = Revocations::default();
         all.follow([revoked(cut.clone())].iter(), noon());
-        let holder = Holder::Identity { identity: "ci/app".parse().unwrap(), rule: String::new() };
+        let holder = Holder::Identity { identity: "ci/app".parse().unwrap(), rule: String::new(), publisher: None };
         let workload = AccessTokenClaims { holder, ..claims("a", here, ada, 0) };
         assert!(!all.cover(&workload) && !cut.covers(&workload));
     }

@@ -7,6 +7,7 @@ use daypass_core::{
     decide::{Ask, Denied, Permit, decide},
     digest::Sha256,
     issuer::Replay,
+    publisher::Publisher,
     secret::Secret,
 };
 use daypass_oidc::verify::{self, ExpectedOutside, Proven, Refused};
@@ -71,6 +72,7 @@ struct Exchange<'a> {
     wanted: &'a Wanted<'a>,
     proven: &'a Proven,
     replay: Replay,
+    publisher: Option<Publisher>,
     now: Timestamp,
 }
 
@@ -108,8 +110,9 @@ pub(crate) async fn assume(parts: &Parts, caller: &Caller, wanted: &Wanted<'_>) 
         let answer = OAuthError::slow_down(WINDOW_SECONDS);
         return Err(Refusal { recorded: true, holds_genuine: true, ..Refusal::new(answer, "replayed") });
     }
-    let exchange = Exchange { wanted, proven: &proven, replay: trusted.issuer.replay, now };
-    hand_out(parts, caller, &exchange, permit, actor).await
+    let publisher = Publisher::of(&trusted.issuer, &proven.claims);
+    let exchange = Exchange { wanted, proven: &proven, replay: trusted.issuer.replay, publisher, now };
+    hand_out(parts, caller, exchange, permit, actor).await
 }
 
 fn parse<'a>(parts: &Parts, form: &'a Form) -> Result<Wanted<'a>, Refusal> {
@@ -262,11 +265,11 @@ fn refuse_denied(denied: &Denied, wanted: &Wanted<'_>, actor: &Actor) -> Refusal
 async fn hand_out(
     parts: &Parts,
     caller: &Caller,
-    exchange: &Exchange<'_>,
+    exchange: Exchange<'_>,
     permit: Permit,
     actor: Actor,
 ) -> Result<Issued, Refusal> {
-    let &Exchange { wanted, proven, replay, now } = exchange;
+    let Exchange { wanted, proven, replay, publisher, now } = exchange;
     let not_now = |code| Refusal::new(OAuthError::unavailable(), code);
     let identity = permit.identity.to_string();
     let expires_in = permit.life;
@@ -281,7 +284,7 @@ async fn hand_out(
         jti: Uuid::new_v4().simple().to_string(),
         parents: Vec::new(),
         client_id: wanted.client_id.to_owned(),
-        holder: Holder::Identity { identity: permit.identity, rule: permit.rule },
+        holder: Holder::Identity { identity: permit.identity, rule: permit.rule, publisher },
         grants: permit.grants,
         act: actor.clone(),
     };

@@ -1,7 +1,7 @@
 //! The table of presets. One entry a provider; what is not said is as in [`GENERIC`].
 
 use super::{Known, Value};
-use crate::issuer::Replay;
+use crate::{issuer::Replay, publisher::PublisherKind};
 
 /// How often a token may be exchanged that a provider hands out once per job, or keeps for a while. A job of a day with
 /// access tokens of an hour needs 24, and several steps may run beside one another.
@@ -26,6 +26,7 @@ pub(super) const GENERIC: Known = Known {
     audience: None,
     replay: Replay::Once,
     spiffe: false,
+    publisher: None,
     sigv4: false,
 };
 
@@ -41,6 +42,7 @@ const GITHUB: Known = Known {
     untrusted: GITHUB_UNTRUSTED,
     refused: GITHUB_REFUSED,
     code: GITHUB_CODE,
+    publisher: Some(PublisherKind::GitHub),
     ..GENERIC
 };
 
@@ -97,6 +99,7 @@ const GITLAB: Known = Known {
         "the job runs in another project than the one it speaks for, as a fork's merge request does",
     )],
     code: &["ref", "ref_path", "environment", "ci_config_ref_uri", "job_config"],
+    publisher: Some(PublisherKind::GitLab),
     replay: STATIC,
     ..GENERIC
 };
@@ -135,6 +138,7 @@ const CIRCLECI: Known = Known {
         "somebody runs commands of their own in the job, over SSH",
     )],
     code: &["oidc.circleci.com/vcs-ref", "oidc.circleci.com/context-ids", "oidc.circleci.com/pipeline-definition-id"],
+    publisher: Some(PublisherKind::CircleCi),
     replay: STATIC,
     ..GENERIC
 };
@@ -261,6 +265,7 @@ const GOOGLE: Known = Known {
         ("/google/compute_engine/project_id", "/google/compute_engine/project_number"),
         ("/google/compute_engine/instance_name", "/google/compute_engine/instance_id"),
     ],
+    publisher: Some(PublisherKind::Google),
     refused: &[("email_verified", Value::Bool(false), "nobody has checked that the address is theirs")],
     replay: STATIC,
     ..GENERIC
