@@ -137,6 +137,27 @@ pub enum AuditKind {
     /// A file was put into an index.
     #[serde(rename = "file.imported")]
     FileImported,
+    /// A file was uploaded.
+    #[serde(rename = "file.uploaded")]
+    FileUploaded,
+    /// Files were yanked (PEP 592).
+    #[serde(rename = "file.yanked")]
+    FileYanked,
+    /// Files were un-yanked (PEP 592).
+    #[serde(rename = "file.unyanked")]
+    FileUnyanked,
+    /// Files were deleted; their names are never used again.
+    #[serde(rename = "file.deleted")]
+    FileDeleted,
+    /// A project got another status (PEP 792).
+    #[serde(rename = "project.status")]
+    ProjectStatusChanged,
+    /// The package policy withheld files from a caller, or would have (`preview`).
+    #[serde(rename = "pull.blocked")]
+    PullBlocked,
+    /// An upload by somebody who may was refused.
+    #[serde(rename = "upload.refused")]
+    UploadRefused,
     /// A signing key was made.
     #[serde(rename = "key.created")]
     KeyCreated,
@@ -239,6 +260,13 @@ impl AuditKind {
             Self::FileDownloaded => "file.downloaded",
             Self::AccessDenied => "access.denied",
             Self::FileImported => "file.imported",
+            Self::FileUploaded => "file.uploaded",
+            Self::FileYanked => "file.yanked",
+            Self::FileUnyanked => "file.unyanked",
+            Self::FileDeleted => "file.deleted",
+            Self::ProjectStatusChanged => "project.status",
+            Self::PullBlocked => "pull.blocked",
+            Self::UploadRefused => "upload.refused",
             Self::KeyCreated => "key.created",
             Self::KeyActivated => "key.activated",
             Self::KeyRetired => "key.retired",

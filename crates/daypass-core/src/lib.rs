@@ -8,6 +8,7 @@
 //! | module | idea |
 //! |---|---|
 //! | [`names`] | what things may be called: index, project, file, issuer, identity |
+//! | [`project_status`] | whether a project still lives (PEP 792) |
 //! | [`public_url`] | the one URL under which a server is known, and when another URL belongs to it |
 //! | [`request`] | which request something belongs to |
 //! | [`secret`] | values that print nothing |
@@ -54,6 +55,7 @@ pub mod opaque;
 pub mod person;
 pub mod policy;
 pub mod preset;
+pub mod project_status;
 pub mod provider;
 pub mod public_url;
 pub mod publisher;

@@ -61,7 +61,7 @@ async fn main() {
     let rule = policy.identities().first().map(|identity| policy.rule_digest(identity));
     let options = IndexOptions {
         public_url: public_url.parse().unwrap(),
-        indexes: vec![IndexSpec { name: "python".parse().unwrap(), upstream: None }],
+        indexes: vec![IndexSpec::simple("python".parse().unwrap(), None)],
         store,
         files,
         keys: Arc::new(ArcSwap::from_pointee(KeySet::from_jwk_values(&[signer.jwk()]).unwrap())),

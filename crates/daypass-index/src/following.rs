@@ -5,9 +5,9 @@
 //! nobody is let in until it does: an open door is never the answer.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -20,7 +20,7 @@ use daypass_core::{
     digest::Sha256,
     names::{IndexName, ProjectName},
 };
-use daypass_store::{Store, StoreError};
+use daypass_store::{ProjectChange, Store, StoreError};
 
 use crate::{
     options::Pace,
@@ -41,17 +41,45 @@ pub(crate) struct Following {
     revoked: ArcSwap<Revocations>,
     pull_tokens_seen: AtomicI64,
     pull_tokens: ArcSwap<PullTokens>,
-    catalogues: Vec<(IndexName, ArcSwap<Catalogue>)>,
+    catalogues: Vec<Arc<Catalogue>>,
 }
 
-/// Which projects an index hosts itself.
-#[derive(Debug, Default)]
+/// What became of the projects that an index hosts, as far as it matters to what is in memory.
+///
+/// Only changes are held, not all projects: starting costs the same with ten projects and with a million.
+#[derive(Debug)]
 pub(crate) struct Catalogue {
-    /// Grows with every change.
-    pub version: i64,
-    /// The projects.
-    pub projects: HashSet<ProjectName>,
+    index: IndexName,
+    version: AtomicI64,
+    /// Projects that changed since this process began, and their versions. All of them are hosted here, for ever.
+    changed: RwLock<HashMap<ProjectName, i64>>,
 }
+
+impl Catalogue {
+    /// Grows with every change.
+    pub(crate) fn version(&self) -> i64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// The version that the project has at least, if it changed since this process began: it is hosted here then.
+    pub(crate) fn changed(&self, project: &ProjectName) -> Option<i64> {
+        self.changed.read().unwrap_or_else(PoisonError::into_inner).get(project).copied()
+    }
+
+    fn note(&self, changes: Vec<ProjectChange>) {
+        let Some(newest) = changes.iter().map(|change| change.version).max() else { return };
+        let mut changed = self.changed.write().unwrap_or_else(PoisonError::into_inner);
+        for ProjectChange { project, version } in changes {
+            let known = changed.entry(project).or_insert(version);
+            *known = version.max(*known);
+        }
+        drop(changed);
+        self.version.fetch_max(newest, Ordering::AcqRel);
+    }
+}
+
+/// How many changes are read at a time.
+const CHANGES: i64 = 10_000;
 
 impl Following {
     /// Reads everything once.
@@ -61,6 +89,11 @@ impl Following {
         pace: Pace,
         indexes: impl Iterator<Item = IndexName>,
     ) -> Result<Self, StoreError> {
+        let mut catalogues = Vec::new();
+        for index in indexes {
+            let version = AtomicI64::new(store.catalogue_version(&index).await?);
+            catalogues.push(Arc::new(Catalogue { index, version, changed: RwLock::default() }));
+        }
         let following = Self {
             store,
             clock,
@@ -72,10 +105,7 @@ impl Following {
             revoked: ArcSwap::default(),
             pull_tokens_seen: AtomicI64::new(0),
             pull_tokens: ArcSwap::default(),
-            // A version that no catalogue has: the first poll reads the projects.
-            catalogues: indexes
-                .map(|index| (index, ArcSwap::from_pointee(Catalogue { version: -1, projects: HashSet::new() })))
-                .collect(),
+            catalogues,
         };
         following.poll().await?;
         Ok(following)
@@ -130,26 +160,39 @@ impl Following {
         }
     }
 
-    /// What `index` hosts itself.
-    pub(crate) fn catalogue(&self, index: &IndexName) -> Arc<Catalogue> {
-        let found = self.catalogues.iter().find(|(name, _)| name == index);
-        found.map(|(_, catalogue)| catalogue.load_full()).unwrap_or_default()
+    /// What changes among the projects that `index` hosts.
+    pub(crate) fn catalogue(&self, index: &IndexName) -> Option<&Arc<Catalogue>> {
+        self.catalogues.iter().find(|catalogue| catalogue.index == *index)
+    }
+
+    /// Reads what changed in `index` now, for whoever has just changed something: they are to see it in the next answer.
+    pub(crate) async fn follow_now(&self, index: &IndexName) -> Result<(), StoreError> {
+        match self.catalogue(index) {
+            Some(catalogue) => self.poll_catalogue(catalogue).await,
+            None => Ok(()),
+        }
     }
 
     async fn poll(&self) -> Result<(), StoreError> {
         let asked_at = self.began.elapsed();
         self.poll_revocations().await?;
         self.poll_pull_tokens().await?;
-        for (index, known) in &self.catalogues {
-            let version = self.store.catalogue_version(index).await?;
-            if version != known.load().version {
-                // The projects may be newer than the version: then the next poll reads them once more.
-                let projects = self.store.hosted_projects(index).await?.into_iter().collect();
-                known.store(Arc::new(Catalogue { version, projects }));
-            }
+        for catalogue in &self.catalogues {
+            self.poll_catalogue(catalogue).await?;
         }
         self.seen_at.store(u64::try_from(asked_at.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
         Ok(())
+    }
+
+    async fn poll_catalogue(&self, catalogue: &Catalogue) -> Result<(), StoreError> {
+        loop {
+            let changes = self.store.changed_projects(&catalogue.index, catalogue.version(), CHANGES).await?;
+            let all = i64::try_from(changes.len()).is_ok_and(|count| count < CHANGES);
+            catalogue.note(changes);
+            if all {
+                return Ok(());
+            }
+        }
     }
 
     async fn poll_revocations(&self) -> Result<(), StoreError> {

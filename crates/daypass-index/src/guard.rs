@@ -168,15 +168,26 @@ impl Guard {
 }
 
 impl Caller {
-    /// Whether it may pull `project` of `index`: its credential was made for it, and its holder or maker still may.
+    /// Whether it may do `action` on `project` of `index`: its credential was made for it, and its holder or maker still
+    /// may.
+    pub(crate) fn may(&self, index: &IndexName, project: &ProjectName, action: Action) -> bool {
+        self.proven.allows(index, project, action)
+            && self.current.iter().any(|grant| grant.allows(index, project, action))
+    }
+
+    /// Whether it may do `action` on anything at all of `index`.
+    pub(crate) fn may_somewhere(&self, index: &IndexName, action: Action) -> bool {
+        self.proven.allows_on_index(index, action)
+            && self.current.iter().any(|grant| grant.allows_on_index(index, action))
+    }
+
+    /// Whether it may pull `project` of `index`.
     pub(crate) fn may_pull(&self, index: &IndexName, project: &ProjectName) -> bool {
-        self.proven.allows(index, project)
-            && self.current.iter().any(|grant| grant.allows(index, project, Action::Pull))
+        self.may(index, project, Action::Pull)
     }
 
     /// Whether it may pull anything at all of `index`.
     pub(crate) fn may_enter(&self, index: &IndexName) -> bool {
-        self.proven.allows_on_index(index)
-            && self.current.iter().any(|grant| grant.allows_on_index(index, Action::Pull))
+        self.may_somewhere(index, Action::Pull)
     }
 }

@@ -2,8 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use daypass_core::names::{IndexName, ProjectName};
-use daypass_store::{HostedFile, Store};
+use daypass_core::{
+    names::{IndexName, ProjectName},
+    project_status::ProjectStatus,
+};
+use daypass_store::{HostedFile, HostedProject, Store};
 use moka::sync::Cache;
 use pep440_rs::Version;
 
@@ -11,11 +14,14 @@ use crate::{
     error::Refusal,
     file_store::blocking,
     flight::Flights,
-    page::{CoreMetadata, PageFile, ProjectPage, prepared::PreparedPage},
+    page::{self, CoreMetadata, PageFile, ProjectPage, prepared::PreparedPage},
 };
 
 /// How many bytes of pages are held in memory.
 const PAGES_IN_MEMORY: u64 = 8 * 1024 * 1024;
+
+/// How many names are remembered that are not hosted.
+const ABSENT_IN_MEMORY: u64 = 20_000;
 
 /// The API version that hosted pages keep to: versions, sizes, upload times (1.1); what came later is optional.
 const API_MINOR: u32 = 4;
@@ -25,8 +31,9 @@ const API_MINOR: u32 = 4;
 pub(crate) struct HostedPage {
     /// The page.
     pub prepared: PreparedPage,
+    /// Its project.
+    pub project: HostedProject,
     files: Vec<HostedFile>,
-    version: i64,
 }
 
 impl HostedPage {
@@ -36,13 +43,16 @@ impl HostedPage {
     }
 }
 
-type Outcome = Result<Arc<HostedPage>, Refusal>;
+/// `None` where the project is not hosted.
+type Outcome = Result<Option<Arc<HostedPage>>, Refusal>;
 
 /// The hosted pages of one index.
 pub(crate) struct HostedPages {
     store: Store,
     index: IndexName,
     known: Cache<ProjectName, Arc<HostedPage>>,
+    /// Names that were not hosted when they were asked for. One that is hosted since has changed since.
+    absent: Cache<ProjectName, ()>,
     flights: Flights<(ProjectName, i64), Outcome>,
 }
 
@@ -50,33 +60,38 @@ impl HostedPages {
     pub(crate) fn new(store: Store, index: IndexName) -> Self {
         let weigh = |_: &ProjectName, page: &Arc<HostedPage>| page.prepared.weight();
         let known = Cache::builder().weigher(weigh).max_capacity(PAGES_IN_MEMORY).build();
-        Self { store, index, known, flights: Flights::default() }
+        let absent = Cache::builder().max_capacity(ABSENT_IN_MEMORY).build();
+        Self { store, index, known, absent, flights: Flights::default() }
     }
 
-    /// The page, if it is in memory and made from this version of the catalogue or a later one.
+    /// The page, if it is in memory and made from this version of the project or a later one.
     pub(crate) fn find(&self, project: &ProjectName, version: i64) -> Option<Arc<HostedPage>> {
-        self.known.get(project).filter(|page| page.version >= version)
+        self.known.get(project).filter(|page| page.project.version >= version)
     }
 
-    /// The page, made from this version of the catalogue or a later one.
+    /// Whether the project was not hosted when somebody asked. It may have changed since.
+    pub(crate) fn is_known_absent(&self, project: &ProjectName) -> bool {
+        self.absent.contains_key(project)
+    }
+
+    /// The page, made from this version of the project or a later one; `None` if the project is not hosted, as the
+    /// catalogue says *now*, whatever was followed so far.
     pub(crate) async fn get(&self, project: &ProjectName, version: i64) -> Outcome {
         if let Some(page) = self.find(project, version) {
-            return Ok(page);
+            return Ok(Some(page));
         }
         let (store, index, named) = (self.store.clone(), self.index.clone(), project.clone());
-        let known = self.known.clone();
+        let (known, absent) = (self.known.clone(), self.absent.clone());
         let make = move || async move {
-            let page = Arc::new(make(&store, &index, &named, version).await?);
+            let Some(page) = make(&store, &index, &named).await? else {
+                absent.insert(named, ());
+                return Ok(None);
+            };
+            let page = Arc::new(page);
             known.insert(named, Arc::clone(&page));
-            Ok(page)
+            Ok(Some(page))
         };
         self.flights.join((project.clone(), version), make).await.unwrap_or(Err(UNREADABLE))
-    }
-
-    /// Whether the catalogue has files of this project *now*, whatever was followed so far.
-    pub(crate) async fn is_hosted(&self, project: &ProjectName) -> Result<bool, Refusal> {
-        let files = self.store.hosted_files(&self.index, project).await.map_err(|error| unreadable(&error))?;
-        Ok(!files.is_empty())
     }
 }
 
@@ -87,15 +102,25 @@ fn unreadable(error: &daypass_store::StoreError) -> Refusal {
     UNREADABLE
 }
 
-async fn make(store: &Store, index: &IndexName, project: &ProjectName, version: i64) -> Result<HostedPage, Refusal> {
+async fn make(store: &Store, index: &IndexName, project: &ProjectName) -> Result<Option<HostedPage>, Refusal> {
+    // The project first: its files may be newer than its version, and then they are read once more.
+    let found = store.hosted_project(index, project).await.map_err(|error| unreadable(&error))?;
+    let Some(found) = found else { return Ok(None) };
     let files = store.hosted_files(index, project).await.map_err(|error| unreadable(&error))?;
-    let page = page_of(project, &files);
+    let page = page_of(project, &found, &files);
     let prepared = blocking(move || Ok(PreparedPage::new(page))).await.map_err(|_| UNREADABLE)?;
-    Ok(HostedPage { prepared, files, version })
+    Ok(Some(HostedPage { prepared, project: found, files }))
 }
 
 /// The page of a hosted project.
-fn page_of(project: &ProjectName, files: &[HostedFile]) -> ProjectPage {
+///
+/// PEP 792: of a quarantined one no files are offered.
+fn page_of(project: &ProjectName, found: &HostedProject, files: &[HostedFile]) -> ProjectPage {
+    let files = if found.status.offers_files() { files } else { &[] };
+    let status = (found.status != ProjectStatus::Active).then(|| page::ProjectStatus {
+        status: found.status.as_str().into(),
+        reason: found.reason.as_deref().map(Into::into),
+    });
     let mut versions: Vec<&str> = files.iter().map(|file| file.version.as_str()).collect();
     // What PEP 440 cannot read comes first, by its letters; imports let none of it in.
     versions.sort_by_cached_key(|version| (version.parse::<Version>().ok(), (*version).to_owned()));
@@ -104,7 +129,7 @@ fn page_of(project: &ProjectName, files: &[HostedFile]) -> ProjectPage {
         name: project.clone(),
         api_minor: API_MINOR,
         versions: Some(versions.into_iter().map(Into::into).collect()),
-        status: None,
+        status,
         files: files.iter().map(page_file).collect(),
         extra: serde_json::Map::new(),
     }
@@ -122,7 +147,7 @@ fn page_file(file: &HostedFile) -> PageFile {
             .metadata_sha256
             .as_ref()
             .map_or(CoreMetadata::Absent, |digest| CoreMetadata::Hashed(sha256(digest))),
-        yanked: None,
+        yanked: file.yanked.as_deref().map(Into::into),
         // PEP 700: `yyyy-mm-ddThh:mm:ss.ffffffZ`.
         upload_time: Some(file.upload_time.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string().into()),
         extra: None,
@@ -132,6 +157,11 @@ fn page_file(file: &HostedFile) -> PageFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn active() -> HostedProject {
+        let created_at = "2026-11-23T00:00:00Z".parse().unwrap();
+        HostedProject { status: ProjectStatus::Active, reason: None, created_at, version: 1 }
+    }
 
     #[test]
     fn a_hosted_page_says_all_that_pep_700_wants() {
@@ -145,8 +175,14 @@ mod tests {
             upload_time: "2026-11-23T01:02:03.000450Z".parse().unwrap(),
             requires_python: None,
             metadata_sha256: None,
+            metadata_size: None,
+            licence: None,
+            uploader: None,
+            yanked: None,
+            provenance_sha256: None,
         };
-        let page = page_of(&"acme".parse().unwrap(), &[file("1.10"), file("1.9"), file("1.9"), file("1.10rc1")]);
+        let page =
+            page_of(&"acme".parse().unwrap(), &active(), &[file("1.10"), file("1.9"), file("1.9"), file("1.10rc1")]);
         assert_eq!(page.versions.unwrap(), ["1.9", "1.10rc1", "1.10"].map(Into::into));
         assert_eq!(page.files[0].upload_time.as_deref(), Some("2026-11-23T01:02:03.000450Z"));
     }

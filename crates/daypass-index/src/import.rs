@@ -10,6 +10,7 @@ use daypass_core::{
     audit::{AuditEvent, AuditKind, Outcome},
     digest::{Sha256, Sha256Hasher},
     names::{FileName, IndexName, ProjectName},
+    project_status::ProjectStatus,
 };
 use daypass_store::{AddFile, HostedFile, Store, StoreError};
 
@@ -66,6 +67,22 @@ pub enum ImportError {
         /// The index.
         index: IndexName,
     },
+    /// A file of this name was deleted, and a name is never used again.
+    #[error("`{file}` was deleted from index `{index}`, and its name is never used again: give it a new version")]
+    Deleted {
+        /// The file's name.
+        file: FileName,
+        /// The index.
+        index: IndexName,
+    },
+    /// The project takes no files (PEP 792).
+    #[error("project `{project}` is {status}: it takes no files")]
+    Closed {
+        /// The project.
+        project: ProjectName,
+        /// Its status.
+        status: ProjectStatus,
+    },
     /// The bytes cannot be kept.
     #[error(transparent)]
     Files(#[from] FileStoreError),
@@ -108,6 +125,7 @@ pub async fn import_file(
         return Err(conflict());
     }
     let metadata_sha256 = metadata.as_ref().map(|metadata| Sha256::of(&metadata.bytes));
+    let metadata_size = metadata.as_ref().map(|metadata| metadata.bytes.len() as u64);
     let requires_python = metadata.as_ref().and_then(|metadata| metadata.requires_python.clone());
     if let (Some(digest), Some(metadata)) = (&metadata_sha256, metadata) {
         files.put(&Blob::hosted(*digest).key(), metadata.bytes.into()).await?;
@@ -125,6 +143,11 @@ pub async fn import_file(
         upload_time: now,
         requires_python,
         metadata_sha256,
+        metadata_size,
+        licence: None,
+        uploader: None,
+        yanked: None,
+        provenance_sha256: None,
     };
     let event = AuditEvent {
         index: Some(index.clone()),
@@ -136,6 +159,8 @@ pub async fn import_file(
         AddFile::Added => false,
         AddFile::Identical => true,
         AddFile::Conflict => return Err(conflict()),
+        AddFile::Deleted => return Err(ImportError::Deleted { file, index: index.clone() }),
+        AddFile::Closed(status) => return Err(ImportError::Closed { project, status }),
     };
     Ok(Imported { project, version, file, sha256, size, was_there })
 }

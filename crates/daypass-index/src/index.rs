@@ -16,13 +16,14 @@ use tokio::task::JoinHandle;
 use crate::{
     body::Buffers,
     content::Sender,
+    file_store::FileStore,
     following::Following,
     guard::Guard,
     hosted::HostedPages,
     memory::SmallFiles,
-    options::IndexOptions,
+    options::{IndexOptions, IndexSpec, Pace, SourceSpec},
     serve::{seldom::Seldom, serve},
-    source::Source,
+    source::{Hosted, Part, Source},
     upstream::Upstream,
 };
 
@@ -58,7 +59,8 @@ impl Index {
     /// When the store cannot be read.
     pub async fn open(options: IndexOptions) -> Result<Self, StoreError> {
         let IndexOptions { public_url, indexes, store, files, keys, policy, clock, pace } = options;
-        let names = indexes.iter().map(|spec| spec.name.clone());
+        let hosting = indexes.iter().filter(|spec| spec.sources.contains(&SourceSpec::Hosted));
+        let names = hosting.map(|spec| spec.name.clone());
         let following = Arc::new(Following::begin(store.clone(), Arc::clone(&clock), pace, names).await?);
         let follower = Arc::clone(&following);
         let follower = Follower(tokio::spawn(async move { follower.run().await }));
@@ -66,12 +68,7 @@ impl Index {
         let challenge = HeaderValue::try_from(format!("Bearer resource_metadata=\"{resource}\""))
             .unwrap_or(HeaderValue::from_static("Bearer"));
         let guard = Guard::new(public_url, keys, policy, Arc::clone(&clock), Arc::clone(&following));
-        let source = |spec: crate::options::IndexSpec| Source {
-            hosted: HostedPages::new(store.clone(), spec.name.clone()),
-            upstream: spec.upstream.map(|url| Upstream::new(&spec.name, &url, files.clone(), Arc::clone(&clock), pace)),
-            name: spec.name,
-        };
-        let sources = indexes.into_iter().map(source).collect();
+        let sources = sources(indexes, &store, &files, &clock, pace, &following);
         let sender = Sender { files, small: SmallFiles::new(), buffers: Buffers::default() };
         let (denials, parts) = (Seldom::new(MOST_DENIALS), Seldom::new(u32::MAX));
         let shared =
@@ -88,10 +85,10 @@ impl Index {
     /// Whether a path is one of [`Index::router`]'s, of whatever index.
     pub fn is_for(path: &str) -> bool {
         let area = path.strip_prefix('/').and_then(|path| path.split('/').nth(1));
-        matches!(area, Some("simple" | "files"))
+        matches!(area, Some("simple" | "files" | "legacy" | "pypi" | "provenance"))
     }
 
-    /// The routes `/{index}/simple/…` and `/{index}/files/…` of all indexes.
+    /// The routes of all indexes: `/{index}/simple/…`, `/{index}/files/…` and those beside them.
     ///
     /// Requests should have a [`RequestContext`](daypass_core::request::RequestContext) among their extensions.
     pub fn router(&self) -> Router {
@@ -100,8 +97,44 @@ impl Index {
             .route("/{index}/simple/", any(serve))
             .route("/{index}/simple/{*rest}", any(serve))
             .route("/{index}/files/{*rest}", any(serve))
+            .route("/{index}/legacy", any(serve))
+            .route("/{index}/legacy/", any(serve))
+            .route("/{index}/pypi/{*rest}", any(serve))
+            .route("/{index}/provenance/{*rest}", any(serve))
             .with_state(Arc::clone(&self.0))
     }
+}
+
+/// The indexes, as they are put together.
+fn sources(
+    specs: Vec<IndexSpec>,
+    store: &Store,
+    files: &FileStore,
+    clock: &Arc<dyn Clock>,
+    pace: Pace,
+    following: &Following,
+) -> Vec<Source> {
+    let names: Vec<_> = specs.iter().map(|spec| spec.name.clone()).collect();
+    let source = |spec: IndexSpec| {
+        let IndexSpec { name, sources, reserved, view } = spec;
+        let part = |source: SourceSpec| match source {
+            SourceSpec::Hosted => {
+                let catalogue = Arc::clone(following.catalogue(&name)?);
+                Some(Part::Hosted(Hosted { pages: HostedPages::new(store.clone(), name.clone()), catalogue }))
+            }
+            // An index stands behind those it is made of: configuration sees to it, and a circle ends here.
+            SourceSpec::Index(other) => {
+                let here = names.iter().position(|known| *known == name)?;
+                names.iter().position(|known| *known == other).filter(|place| *place < here).map(Part::Index)
+            }
+            SourceSpec::Upstream(spec) => {
+                Some(Part::Upstream(Arc::new(Upstream::new(&name, &spec, files.clone(), Arc::clone(clock), pace))))
+            }
+        };
+        let parts = sources.into_iter().filter_map(part).collect();
+        Source { name: name.clone(), parts, reserved, view }
+    };
+    specs.into_iter().map(source).collect()
 }
 
 /// The task that follows the store; ends when dropped.

@@ -55,4 +55,4 @@ pub use attestation::TrustRoot;
 pub use file_store::{FileStore, FileStoreError};
 pub use import::{ImportError, Imported, import_file};
 pub use index::Index;
-pub use options::{IndexOptions, IndexSpec, Pace};
+pub use options::{IndexOptions, IndexSpec, Pace, SourceSpec, UpstreamSpec, View};

@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use daypass_core::{clock::Clock, names::IndexName, policy::Policy, public_url::PublicUrl};
+use daypass_core::{
+    Timestamp, clock::Clock, grant::ProjectPattern, names::IndexName, policy::Policy, public_url::PublicUrl,
+};
 use daypass_oidc::jwks::KeySet;
 use daypass_store::Store;
 use url::Url;
@@ -32,19 +34,63 @@ pub struct IndexOptions {
 }
 
 /// One index.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexSpec {
     /// Its name, the first segment of its URLs.
     pub name: IndexName,
-    /// The simple index that is asked for projects not hosted here. A user name and password in it are sent to that
-    /// origin only, and never shown.
-    pub upstream: Option<Url>,
+    /// Where its projects come from, in order. The first source that has a name owns it; nothing is merged.
+    pub sources: Vec<SourceSpec>,
+    /// Names that are private, whether they exist yet or not: no upstream is ever asked for them.
+    pub reserved: Vec<ProjectPattern>,
+    /// What of its sources it shows.
+    pub view: View,
 }
 
-impl std::fmt::Debug for IndexSpec {
+/// Where projects come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceSpec {
+    /// Files of this index's own, which may be uploaded.
+    Hosted,
+    /// Another index of this server, as that one shows itself.
+    Index(IndexName),
+    /// Somebody else's index, pulled through.
+    Upstream(UpstreamSpec),
+}
+
+/// Somebody else's index.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UpstreamSpec {
+    /// Its simple index. A user name and password in it are sent to that origin only, and never shown.
+    pub url: Url,
+}
+
+impl From<Url> for UpstreamSpec {
+    fn from(url: Url) -> Self {
+        Self { url }
+    }
+}
+
+impl std::fmt::Debug for UpstreamSpec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let upstream = self.upstream.as_ref().and_then(Url::host_str);
-        f.debug_struct("IndexSpec").field("name", &self.name).field("upstream", &upstream).finish_non_exhaustive()
+        f.debug_struct("UpstreamSpec").field("host", &self.url.host_str()).finish_non_exhaustive()
+    }
+}
+
+/// A view: what of its sources an index shows. By default everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct View {
+    /// Only these projects.
+    pub only: Option<Vec<ProjectPattern>>,
+    /// Only files that were uploaded before this instant. Of files whose time is unknown none.
+    pub before: Option<Timestamp>,
+}
+
+impl IndexSpec {
+    /// An index with hosted files and, if one is given, an upstream behind them.
+    pub fn simple(name: IndexName, upstream: Option<Url>) -> Self {
+        let upstream = upstream.map(|url| SourceSpec::Upstream(url.into()));
+        let sources = std::iter::once(SourceSpec::Hosted).chain(upstream).collect();
+        Self { name, sources, reserved: Vec::new(), view: View::default() }
     }
 }
 
@@ -86,6 +132,16 @@ impl Default for Pace {
             turn: Duration::from_secs(30),
             follow: Duration::from_secs(1),
             blind: Duration::from_secs(4),
+        }
+    }
+}
+
+impl std::fmt::Display for SourceSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Hosted => f.write_str("hosted projects"),
+            Self::Index(name) => write!(f, "index `{name}`"),
+            Self::Upstream(spec) => f.write_str(spec.url.host_str().unwrap_or("an upstream")),
         }
     }
 }

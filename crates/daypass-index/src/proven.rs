@@ -29,14 +29,14 @@ impl Proven {
         }
     }
 
-    /// Whether it was made to pull `project` of `index`.
-    pub(crate) fn allows(&self, index: &IndexName, project: &ProjectName) -> bool {
-        self.grants().iter().any(|grant| grant.allows(index, project, Action::Pull))
+    /// Whether it was made to do `action` on `project` of `index`.
+    pub(crate) fn allows(&self, index: &IndexName, project: &ProjectName, action: Action) -> bool {
+        self.grants().iter().any(|grant| grant.allows(index, project, action))
     }
 
-    /// Whether it was made to pull anything at all of `index`.
-    pub(crate) fn allows_on_index(&self, index: &IndexName) -> bool {
-        self.grants().iter().any(|grant| grant.allows_on_index(index, Action::Pull))
+    /// Whether it was made to do `action` on anything at all of `index`.
+    pub(crate) fn allows_on_index(&self, index: &IndexName, action: Action) -> bool {
+        self.grants().iter().any(|grant| grant.allows_on_index(index, action))
     }
 
     /// What to call its holder.

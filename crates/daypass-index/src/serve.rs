@@ -37,10 +37,12 @@ pub(crate) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -
 
 async fn answer(shared: &Shared, request: &Parts) -> Result<Response, Refusal> {
     let caller = shared.guard.caller(&request.headers)?;
-    if !matches!(request.method, Method::GET | Method::HEAD) {
+    let reads = matches!(request.method, Method::GET | Method::HEAD);
+    let parsed = parse(request.uri.path());
+    if !reads && !matches!(parsed, Some((_, Target::Legacy))) {
         return Err(Refusal::MethodNotAllowed);
     }
-    let (index, target) = parse(request.uri.path()).ok_or(Refusal::NotFound)?;
+    let (index, target) = parsed.ok_or(Refusal::NotFound)?;
     let source = shared.sources.iter().find(|source| source.name.as_str() == index);
     let named = match source {
         Some(source) => Cow::Borrowed(&source.name),
@@ -54,7 +56,7 @@ async fn answer(shared: &Shared, request: &Parts) -> Result<Response, Refusal> {
             if !slash {
                 return Ok(moved(&asking.request.uri, &format!("/{index}/simple/")));
             }
-            pages::list(&asking, source)
+            pages::list(&asking, source).await
         }
         Target::Project { project, slash } => {
             let Ok(name) = project.parse::<ProjectName>() else {
@@ -75,6 +77,11 @@ async fn answer(shared: &Shared, request: &Parts) -> Result<Response, Refusal> {
             };
             asking.require_grant(&name)?;
             files::file(&asking, asking.source()?, &name, &file).await
+        }
+        // Until they are built.
+        Target::Legacy | Target::Json { .. } | Target::Provenance { .. } => {
+            asking.require_entry()?;
+            Err(Refusal::NotFound)
         }
     }
 }

@@ -1,36 +1,61 @@
-//! Where a project comes from: hosted first, and then *never* from upstream.
+//! Where a project comes from: the first of an index's sources that has the name owns it, and nothing is merged.
 //!
 //! A name that exists privately is not looked up upstream: not its page, not its files, not when the catalogue cannot
-//! be read. Otherwise whoever registers the name upstream would be installed inside (dependency confusion).
+//! be read. Otherwise whoever registers the name upstream would be installed inside (dependency confusion). And a
+//! source that fails is not one that lacks the name: the next one is not asked then.
 
-use std::sync::Arc;
+use std::{future::Future, pin::Pin, sync::Arc};
 
-use daypass_core::names::{IndexName, ProjectName};
+use daypass_core::{
+    grant::ProjectPattern,
+    names::{IndexName, ProjectName},
+};
 
 use crate::{
     error::Refusal,
-    following::Following,
+    following::Catalogue,
     hosted::{HostedPage, HostedPages},
+    options::View,
     page::prepared::PreparedPage,
     upstream::{Upstream, UpstreamError, pages::UpstreamPage},
 };
 
-/// One index: its hosted projects, and what lies behind them.
+/// One index: where its projects come from, and what of them it shows.
 pub(crate) struct Source {
     /// Its name.
     pub name: IndexName,
-    /// The projects hosted here.
-    pub hosted: HostedPages,
-    /// Where all others come from, if from anywhere.
-    pub upstream: Option<Upstream>,
+    /// Its sources, in order.
+    pub parts: Vec<Part>,
+    /// Private names: no upstream is asked for them.
+    pub reserved: Vec<ProjectPattern>,
+    /// What it shows.
+    pub view: View,
+}
+
+/// One of an index's sources.
+pub(crate) enum Part {
+    /// Files of its own.
+    Hosted(Hosted),
+    /// Another index, by its place among all.
+    Index(usize),
+    /// Somebody else's index.
+    Upstream(Arc<Upstream>),
+}
+
+/// The projects hosted in an index.
+pub(crate) struct Hosted {
+    /// Their pages.
+    pub pages: HostedPages,
+    /// What changes among them.
+    pub catalogue: Arc<Catalogue>,
 }
 
 /// A project, by where it comes from.
 pub(crate) enum Project {
     /// From here.
     Hosted(Arc<HostedPage>),
-    /// From upstream.
-    Upstream(Arc<UpstreamPage>),
+    /// From upstream, and from which.
+    Upstream(Arc<UpstreamPage>, Arc<Upstream>),
 }
 
 impl Project {
@@ -38,33 +63,122 @@ impl Project {
     pub(crate) fn page(&self) -> &PreparedPage {
         match self {
             Self::Hosted(page) => &page.prepared,
-            Self::Upstream(page) => &page.prepared,
+            Self::Upstream(page, _) => &page.prepared,
         }
     }
 }
 
+/// What memory knows of a project.
+enum Remembered {
+    Found(Project),
+    /// Certainly nobody's here, and upstream did not say so yet: the next source may have it.
+    Absent,
+    /// It has to be looked up.
+    Unknown,
+}
+
+type Looking<'a> = Pin<Box<dyn Future<Output = Result<Option<Project>, Refusal>> + Send + 'a>>;
+
 impl Source {
-    /// The project.
-    pub(crate) async fn project(&self, following: &Following, project: &ProjectName) -> Result<Project, Refusal> {
-        let catalogue = following.catalogue(&self.name);
-        if catalogue.projects.contains(project) {
-            let page = match self.hosted.find(project, catalogue.version) {
-                Some(page) => page,
-                None => self.hosted.get(project, catalogue.version).await?,
-            };
-            return Ok(Project::Hosted(page));
+    /// The project, or [`Refusal::NotFound`]. `all` are the indexes of this server.
+    pub(crate) async fn project(&self, all: &[Self], project: &ProjectName) -> Result<Project, Refusal> {
+        match self.remembered(all, project, false) {
+            Remembered::Found(found) => Ok(found),
+            Remembered::Absent | Remembered::Unknown => {
+                self.look_up(all, project, false).await?.ok_or(Refusal::NotFound)
+            }
         }
-        if let Some(page) = self.upstream.as_ref().and_then(|upstream| upstream.pages.find_fresh(project)) {
-            return Ok(Project::Upstream(page));
-        }
-        // Before upstream hears of a name, the catalogue is asked itself: a file that was imported a moment ago by
-        // another process may not have been followed yet.
-        if self.hosted.is_hosted(project).await? {
-            return Ok(Project::Hosted(self.hosted.get(project, catalogue.version.saturating_add(1)).await?));
-        }
-        let upstream = self.upstream.as_ref().ok_or(Refusal::NotFound)?;
-        Ok(Project::Upstream(upstream.pages.get(project).await?))
     }
+
+    /// The hosted part, if there is one: where uploads go.
+    pub(crate) fn hosted(&self) -> Option<&Hosted> {
+        self.parts.iter().find_map(|part| match part {
+            Part::Hosted(hosted) => Some(hosted),
+            Part::Index(_) | Part::Upstream(_) => None,
+        })
+    }
+
+    /// Whether the view of this index leaves the project out.
+    pub(crate) fn leaves_out(&self, project: &ProjectName) -> bool {
+        self.view.only.as_ref().is_some_and(|only| !matched(only, project))
+    }
+
+    /// From memory only: the path of nearly all requests. `private`: no upstream may be asked.
+    fn remembered(&self, all: &[Self], project: &ProjectName, private: bool) -> Remembered {
+        if self.leaves_out(project) {
+            return Remembered::Absent;
+        }
+        let private = private || matched(&self.reserved, project);
+        for part in &self.parts {
+            let remembered = match part {
+                Part::Hosted(hosted) => hosted.remembered(project),
+                Part::Index(place) => {
+                    let Some(other) = all.get(*place) else { continue };
+                    other.remembered(all, project, private)
+                }
+                Part::Upstream(_) if private => Remembered::Absent,
+                Part::Upstream(upstream) => match upstream.pages.find_fresh(project) {
+                    Some(page) => Remembered::Found(Project::Upstream(page, Arc::clone(upstream))),
+                    None => Remembered::Unknown,
+                },
+            };
+            match remembered {
+                Remembered::Absent => {}
+                decided => return decided,
+            }
+        }
+        Remembered::Absent
+    }
+
+    fn look_up<'a>(&'a self, all: &'a [Self], project: &'a ProjectName, private: bool) -> Looking<'a> {
+        Box::pin(async move {
+            if self.leaves_out(project) {
+                return Ok(None);
+            }
+            let private = private || matched(&self.reserved, project);
+            for part in &self.parts {
+                let found = match part {
+                    // Before upstream hears of a name, the catalogue is asked itself: a file that was uploaded a
+                    // moment ago at another replica may not have been followed yet.
+                    Part::Hosted(hosted) => hosted.look_up(project).await?.map(Project::Hosted),
+                    Part::Index(place) => match all.get(*place) {
+                        Some(other) => other.look_up(all, project, private).await?,
+                        None => None,
+                    },
+                    Part::Upstream(_) if private => None,
+                    Part::Upstream(upstream) => match upstream.pages.get(project).await {
+                        Ok(page) => Some(Project::Upstream(page, Arc::clone(upstream))),
+                        Err(UpstreamError::Absent) => None,
+                        Err(error) => return Err(error.into()),
+                    },
+                };
+                if found.is_some() {
+                    return Ok(found);
+                }
+            }
+            Ok(None)
+        })
+    }
+}
+
+impl Hosted {
+    /// The page of a project, made from its present version; `None` if it is not hosted.
+    pub(crate) async fn look_up(&self, project: &ProjectName) -> Result<Option<Arc<HostedPage>>, Refusal> {
+        self.pages.get(project, self.catalogue.changed(project).unwrap_or_default()).await
+    }
+
+    fn remembered(&self, project: &ProjectName) -> Remembered {
+        let changed = self.catalogue.changed(project);
+        match self.pages.find(project, changed.unwrap_or_default()) {
+            Some(page) => Remembered::Found(Project::Hosted(page)),
+            None if changed.is_none() && self.pages.is_known_absent(project) => Remembered::Absent,
+            None => Remembered::Unknown,
+        }
+    }
+}
+
+fn matched(patterns: &[ProjectPattern], project: &ProjectName) -> bool {
+    patterns.iter().any(|pattern| pattern.matches(project))
 }
 
 impl From<UpstreamError> for Refusal {

@@ -26,6 +26,22 @@ pub(crate) enum Target<'a> {
         /// The file's name.
         file: Cow<'a, str>,
     },
+    /// `/{index}/legacy/`, with or without the last slash: uploads are not redirected.
+    Legacy,
+    /// `/{index}/pypi/{project}/json` and `/{index}/pypi/{project}/{version}/json`.
+    Json {
+        /// The project's name.
+        project: Cow<'a, str>,
+        /// The version, if one is asked for.
+        version: Option<Cow<'a, str>>,
+    },
+    /// `/{index}/provenance/{project}/{file}` (PEP 740).
+    Provenance {
+        /// The project's name.
+        project: Cow<'a, str>,
+        /// The file's name.
+        file: Cow<'a, str>,
+    },
 }
 
 /// The index's name and what is asked of it; `None` where nothing can be.
@@ -42,6 +58,20 @@ pub(crate) fn parse(path: &str) -> Option<(&str, Target<'_>)> {
         ("files", Some(rest)) => {
             let (project, file) = rest.split_once('/')?;
             Target::File { project: segment(project)?, file: segment(file)? }
+        }
+        ("legacy", None | Some("")) => Target::Legacy,
+        ("pypi", Some(rest)) => {
+            let rest = rest.strip_suffix("/json")?;
+            match rest.split_once('/') {
+                Some((project, version)) => {
+                    Target::Json { project: segment(project)?, version: Some(segment(version)?) }
+                }
+                None => Target::Json { project: segment(rest)?, version: None },
+            }
+        }
+        ("provenance", Some(rest)) => {
+            let (project, file) = rest.split_once('/')?;
+            Target::Provenance { project: segment(project)?, file: segment(file)? }
         }
         _ => return None,
     };
@@ -71,6 +101,11 @@ mod tests {
             ("/python/simple/Acme.Hello", project("Acme.Hello", false)),
             ("/python/simple/acme-hello/", project("acme-hello", true)),
             ("/python/simple/..%2f..%2fx/", project("../../x", true)),
+            ("/python/legacy", Target::Legacy),
+            ("/python/legacy/", Target::Legacy),
+            ("/python/pypi/a/json", Target::Json { project: "a".into(), version: None }),
+            ("/python/pypi/a/1.0/json", Target::Json { project: "a".into(), version: Some("1.0".into()) }),
+            ("/python/provenance/a/b.whl", Target::Provenance { project: "a".into(), file: "b.whl".into() }),
             ("/python/files/a/b%2Bc.whl", Target::File { project: "a".into(), file: "b+c.whl".into() }),
         ] {
             assert_eq!(parse(path), Some(("python", target)), "{path}");
@@ -85,6 +120,15 @@ mod tests {
         for path in
             ["/python/simple//", "/python/simple/a/b", "/python/simple/a//", "/python/simple/%ff/", "/python/x/"]
         {
+            assert_eq!(parse(path), None, "{path}");
+        }
+        for path in [
+            "/python/legacy/a",
+            "/python/pypi/a",
+            "/python/pypi/json",
+            "/python/pypi/a/b/c/json",
+            "/python/provenance/a",
+        ] {
             assert_eq!(parse(path), None, "{path}");
         }
     }

@@ -15,9 +15,11 @@ use client::UpstreamClient;
 use daypass_core::{clock::Clock, digest::Sha256, names::IndexName};
 use files::UpstreamFiles;
 use pages::UpstreamPages;
-use url::Url;
 
-use crate::{file_store::FileStore, options::Pace};
+use crate::{
+    file_store::FileStore,
+    options::{Pace, UpstreamSpec},
+};
 
 /// One upstream index.
 pub(crate) struct Upstream {
@@ -28,8 +30,14 @@ pub(crate) struct Upstream {
 }
 
 impl Upstream {
-    pub(crate) fn new(index: &IndexName, base: &Url, files: FileStore, clock: Arc<dyn Clock>, pace: Pace) -> Self {
-        let client = Arc::new(UpstreamClient::new(base, pace));
+    pub(crate) fn new(
+        index: &IndexName,
+        spec: &UpstreamSpec,
+        files: FileStore,
+        clock: Arc<dyn Clock>,
+        pace: Pace,
+    ) -> Self {
+        let client = Arc::new(UpstreamClient::new(&spec.url, pace));
         let shelf = Shelf::new(index, &client);
         Self {
             pages: UpstreamPages::new(Arc::clone(&client), files.clone(), shelf.clone(), clock, pace),

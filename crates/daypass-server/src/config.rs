@@ -6,16 +6,17 @@ use std::{
 };
 
 use daypass_core::{
-    clock::Ttl, key_rotation::RotateEvery, names::IndexName, policy::LONGEST_TTL, public_url::PublicUrl,
-    session::SessionLimits,
+    clock::Ttl, key_rotation::RotateEvery, policy::LONGEST_TTL, public_url::PublicUrl, session::SessionLimits,
 };
 use daypass_index::IndexSpec;
 use daypass_store::StoreUrl;
 use ipnet::IpNet;
 use serde::Deserialize;
-use url::Url;
 
+use self::index::WrittenIndex;
 use crate::{arguments::Place, failure::Failure};
+
+mod index;
 
 /// The commented file that `daypassd init` writes.
 pub(crate) const EXAMPLE: &str = include_str!("config/daypassd.toml");
@@ -103,13 +104,6 @@ impl WrittenSession {
     }
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenIndex {
-    name: IndexName,
-    upstream: Option<Url>,
-}
-
 /// What is logged, and how.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -156,7 +150,7 @@ impl Settings {
         } else {
             place.policy.clone()
         };
-        let indexes = indexes(written.index, place.upstream.clone())?;
+        let indexes = index::indexes(written.index, place.upstream.clone())?;
         let settings = Self {
             dev: place.dev,
             listen,
@@ -199,47 +193,6 @@ impl Settings {
             None => format!("http://{bound}").parse().map_err(Failure::configuration),
         }
     }
-}
-
-fn indexes(written: Vec<WrittenIndex>, upstream: Option<Url>) -> Result<Vec<IndexSpec>, Failure> {
-    let default = || "python".parse::<IndexName>().map_err(Failure::other);
-    let mut indexes = Vec::new();
-    for WrittenIndex { name, upstream } in written {
-        if indexes.iter().any(|index: &IndexSpec| index.name == name) {
-            return Err(Failure::configuration(format!("the index `{name}` is defined twice")));
-        }
-        indexes.push(IndexSpec { name, upstream: upstream.map(check_upstream).transpose()? });
-    }
-    if indexes.is_empty() {
-        indexes.push(IndexSpec { name: default()?, upstream: None });
-    }
-    if let Some(upstream) = upstream {
-        let (python, upstream) = (default()?, check_upstream(upstream)?);
-        match indexes.iter_mut().find(|index| index.name == python) {
-            Some(index) => index.upstream = Some(upstream),
-            None => indexes.push(IndexSpec { name: python, upstream: Some(upstream) }),
-        }
-    }
-    Ok(indexes)
-}
-
-/// A simple index's URL ends with a slash (PEP 503), so that project names can be joined to it.
-fn check_upstream(mut url: Url) -> Result<Url, Failure> {
-    let bad = |why| Failure::configuration(format!("the upstream URL {why}"));
-    if !matches!(url.scheme(), "https" | "http") || url.host().is_none() {
-        return Err(bad("must begin with `https://` or `http://`"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad("must not hold a user name or password"));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(bad("must not have a query or a fragment"));
-    }
-    if !url.path().ends_with('/') {
-        let path = format!("{}/", url.path());
-        url.set_path(&path);
-    }
-    Ok(url)
 }
 
 fn read_file(path: &Path) -> Result<Written, Failure> {
@@ -298,15 +251,6 @@ mod tests {
         assert_eq!(read("[keys]\nrotate_every = \"never\""), Some(RotateEvery::Never));
         for bad in ["rotate_every = \"1h\"", "rotate_every = \"\"", "rotate_every = 30", "rotate = \"30d\""] {
             assert_eq!(read(&format!("[keys]\n{bad}")), None, "{bad}");
-        }
-    }
-
-    #[test]
-    fn an_upstream_gets_its_slash_and_may_not_hold_a_password() {
-        let url = |text: &str| check_upstream(text.parse().unwrap());
-        assert_eq!(url("https://mirror.example.com/simple").unwrap().as_str(), "https://mirror.example.com/simple/");
-        for bad in ["ftp://mirror.example.com/", "https://u:p@mirror.example.com/", "https://mirror.example.com/?a"] {
-            assert!(url(bad).is_err(), "{bad}");
         }
     }
 

@@ -22,6 +22,7 @@
 //! | `rows` | rows, read from left to right into the words of the domain |
 //! | `many_rows` | `INSERT` texts of many rows, few enough to stay prepared |
 //! | `exchange`, `audit`, `revocation`, `signing_key`, `hosted` | what is remembered, one file each |
+//! | `hosted_project`, `hosted_change` | the projects of hosted files; yanks, statuses, deletions |
 //! | `policy_object` | the policy that was made over the API |
 //! | `person`, `account`, `passkey`, `invite` | who may come in, and with what |
 //! | `standing` | shutting people out, and cutting off what they hold |
@@ -41,6 +42,8 @@ mod device;
 mod error;
 mod exchange;
 mod hosted;
+mod hosted_change;
+mod hosted_project;
 mod invite;
 mod many_rows;
 mod passkey;
@@ -69,6 +72,8 @@ pub use device::{AddDevice, DeviceDecision, DeviceState, NewDevice, StoredDevice
 pub use error::{Cause, StoreError};
 pub use exchange::{Spend, SpentProof};
 pub use hosted::{AddFile, HostedFile};
+pub use hosted_change::{CatalogueChange, Changed, Which};
+pub use hosted_project::{HostedProject, ProjectChange};
 pub use invite::{Credential, Invite, NewInvite};
 pub use passkey::StoredPasskey;
 pub use person::{MOST_PEOPLE, PersonRecord, PersonStanding, SeenPerson};

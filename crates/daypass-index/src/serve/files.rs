@@ -38,7 +38,7 @@ pub(super) async fn file(
 ) -> Result<Response, Refusal> {
     let (file, metadata) = file.strip_suffix(".metadata").map_or((file, false), |file| (file, true));
     let named = Named { project, file: file.parse().map_err(|_| Refusal::NotFound)?, metadata };
-    match source.project(&asking.shared.following, project).await? {
+    match source.project(&asking.shared.sources, project).await? {
         Project::Hosted(page) => {
             let file = page.find(named.file.as_str()).ok_or(Refusal::NotFound)?;
             let content = if metadata {
@@ -51,15 +51,14 @@ pub(super) async fn file(
                 Refusal::NotReady("the file is damaged")
             })
         }
-        Project::Upstream(mut page) => {
-            let upstream = source.upstream.as_ref().ok_or(Refusal::NotFound)?;
+        Project::Upstream(mut page, upstream) => {
             if page.prepared.page.find(named.file.as_str()).is_none() {
                 // The page may be stale, and the file newer.
                 page = upstream.pages.get_anew(project).await?;
             }
             let listed = page.prepared.page.find(named.file.as_str()).ok_or(Refusal::NotFound)?;
             let wish = if metadata { Wish::metadata(project, listed) } else { Wish::file(project, listed) };
-            pulled_through(asking, upstream, &named, &wish.ok_or(Refusal::NotFound)?).await
+            pulled_through(asking, &upstream, &named, &wish.ok_or(Refusal::NotFound)?).await
         }
     }
 }

@@ -1,5 +1,7 @@
 //! `/{index}/simple/` and `/{index}/simple/{project}/`.
 
+use std::collections::BTreeSet;
+
 use axum::{
     body::Body,
     http::{HeaderValue, Method, StatusCode, header},
@@ -11,18 +13,19 @@ use super::Asking;
 use crate::{
     body::inflated,
     error::Refusal,
+    index::Shared,
     negotiate::{Form, accepts_gzip, form, is_unchanged},
     page::{
         list,
         prepared::{Coding, Prepared, Sendable},
     },
-    source::Source,
+    source::{Part, Source},
 };
 
 /// The page of one project.
 pub(super) async fn project(asking: &Asking<'_>, source: &Source, name: &ProjectName) -> Result<Response, Refusal> {
     let form = wanted(asking)?;
-    let project = source.project(&asking.shared.following, name).await?;
+    let project = source.project(&asking.shared.sources, name).await?;
     let page = project.page();
     let prepared = match form {
         Form::Json => &page.json,
@@ -32,18 +35,39 @@ pub(super) async fn project(asking: &Asking<'_>, source: &Source, name: &Project
 }
 
 /// The list of the projects hosted here that the caller may pull. What upstream has is not listed: nobody knows it all.
-pub(super) fn list(asking: &Asking<'_>, source: &Source) -> Result<Response, Refusal> {
+pub(super) async fn list(asking: &Asking<'_>, source: &Source) -> Result<Response, Refusal> {
     let form = wanted(asking)?;
-    let catalogue = asking.shared.following.catalogue(&source.name);
-    let may = |name: &&ProjectName| asking.caller.may_pull(&source.name, name);
-    let mut projects: Vec<&ProjectName> = catalogue.projects.iter().filter(may).collect();
-    projects.sort();
+    let names = hosted_names(asking.shared, source).await?;
+    let projects: Vec<&ProjectName> = names.iter().filter(|name| asking.caller.may_pull(&source.name, name)).collect();
     // Not kept: it depends on who asks, and installers do not ask for it.
     let body = match form {
         Form::Json => list::write_json(&projects),
         Form::Html | Form::OldHtml => list::write_html(&projects),
     };
     Ok(send(asking, form, &Prepared::new(body)))
+}
+
+/// The names that are hosted in an index or in one that it is made of, and that its view shows.
+async fn hosted_names(shared: &Shared, source: &Source) -> Result<BTreeSet<ProjectName>, Refusal> {
+    let mut names = BTreeSet::new();
+    for part in &source.parts {
+        let more = match part {
+            Part::Hosted(_) => {
+                let read = shared.store.hosted_projects(&source.name).await;
+                read.map_err(|error| {
+                    tracing::error!(%error, "the catalogue of hosted files cannot be read");
+                    Refusal::NotReady("its catalogue of files cannot be read")
+                })?
+            }
+            Part::Index(place) => match shared.sources.get(*place) {
+                Some(other) => Box::pin(hosted_names(shared, other)).await?.into_iter().collect(),
+                None => Vec::new(),
+            },
+            Part::Upstream(_) => Vec::new(),
+        };
+        names.extend(more.into_iter().filter(|name| !source.leaves_out(name)));
+    }
+    Ok(names)
 }
 
 fn wanted(asking: &Asking<'_>) -> Result<Form, Refusal> {

@@ -121,10 +121,10 @@ impl World {
         let policy = Arc::new(ArcSwap::from_pointee(policy(POLICY)));
         let options = IndexOptions {
             public_url: PUBLIC_URL.parse().unwrap(),
-            indexes: vec![IndexSpec {
-                name: "python".parse().unwrap(),
-                upstream: upstream.as_ref().map(|url| url.parse().unwrap()),
-            }],
+            indexes: vec![IndexSpec::simple(
+                "python".parse().unwrap(),
+                upstream.as_ref().map(|url| url.parse().unwrap()),
+            )],
             store: store.clone(),
             files: files.clone(),
             keys: Arc::clone(&keys),

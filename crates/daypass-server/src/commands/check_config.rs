@@ -24,7 +24,8 @@ fn describe(settings: &Settings, policy: &daypass_core::policy::Policy) -> Resul
     writeln!(text, "data        {}", settings.data.display())?;
     writeln!(text, "database    {}", settings.database)?;
     for index in &settings.indexes {
-        let upstream = index.upstream.as_ref().map_or("hosted projects only".to_owned(), ToString::to_string);
+        let sources: Vec<String> = index.sources.iter().map(ToString::to_string).collect();
+        let upstream = sources.join(", then ");
         writeln!(text, "index       {}: {upstream}", index.name)?;
     }
     for issuer in policy.issuers() {

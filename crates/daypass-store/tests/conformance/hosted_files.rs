@@ -17,6 +17,11 @@ fn file(index: &str, name: &str, bytes: &str) -> HostedFile {
         upload_time: noon(),
         requires_python: Some(">=3.9".to_owned()),
         metadata_sha256: None,
+        metadata_size: Some(12),
+        licence: Some("MIT".to_owned()),
+        uploader: Some("identity `ci/app`".to_owned()),
+        yanked: None,
+        provenance_sha256: None,
     }
 }
 

@@ -1,0 +1,214 @@
+//! `[[index]]`: where the projects of an index come from, and what of them it shows.
+
+use daypass_core::{Timestamp, grant::ProjectPattern, names::IndexName};
+use daypass_index::{IndexSpec, SourceSpec, UpstreamSpec, View};
+use serde::Deserialize;
+use url::Url;
+
+use crate::failure::Failure;
+
+/// One index, as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WrittenIndex {
+    name: IndexName,
+    /// The short form of `sources = ["hosted", { upstream = … }]`.
+    upstream: Option<Url>,
+    sources: Option<Vec<WrittenSource>>,
+    #[serde(default)]
+    reserved: Vec<ProjectPattern>,
+    #[serde(default)]
+    view: WrittenView,
+}
+
+/// One source, as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum WrittenSource {
+    /// `"hosted"`
+    Hosted(HostedWord),
+    /// `{ index = "base" }`
+    Index(WrittenOther),
+    /// `{ upstream = "https://…" }`
+    Upstream(WrittenUpstream),
+}
+
+#[derive(Debug, Deserialize)]
+enum HostedWord {
+    #[serde(rename = "hosted")]
+    Hosted,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenOther {
+    index: IndexName,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenUpstream {
+    upstream: Url,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenView {
+    projects: Option<Vec<ProjectPattern>>,
+    before: Option<Timestamp>,
+}
+
+/// The indexes as they are written, checked; `upstream` is the flag's.
+pub(super) fn indexes(written: Vec<WrittenIndex>, upstream: Option<Url>) -> Result<Vec<IndexSpec>, Failure> {
+    let mut indexes: Vec<IndexSpec> = Vec::new();
+    for written in written {
+        let spec = written.check(&indexes)?;
+        indexes.push(spec);
+    }
+    let python = || "python".parse::<IndexName>().map_err(Failure::other);
+    if indexes.is_empty() {
+        indexes.push(IndexSpec::simple(python()?, None));
+    }
+    if let Some(upstream) = upstream {
+        let (python, upstream) = (python()?, check_upstream(upstream)?);
+        match indexes.iter_mut().find(|index| index.name == python) {
+            Some(index) => {
+                index.sources.retain(|source| !matches!(source, SourceSpec::Upstream(_)));
+                index.sources.push(SourceSpec::Upstream(upstream.into()));
+            }
+            None => indexes.push(IndexSpec::simple(python, Some(upstream))),
+        }
+    }
+    Ok(indexes)
+}
+
+impl WrittenIndex {
+    /// `before` are the indexes that are written above this one: only they may be among its sources, so that there is
+    /// no circle.
+    fn check(self, before: &[IndexSpec]) -> Result<IndexSpec, Failure> {
+        let Self { name, upstream, sources, reserved, view } = self;
+        let bad = |what: String| Failure::configuration(format!("the index `{name}` {what}"));
+        if before.iter().any(|index| index.name == name) {
+            return Err(bad("is defined twice".to_owned()));
+        }
+        if upstream.is_some() && sources.is_some() {
+            return Err(bad("has both `upstream` and `sources`: put the upstream among the sources".to_owned()));
+        }
+        let short = || {
+            let upstream = upstream.map(|upstream| WrittenSource::Upstream(WrittenUpstream { upstream }));
+            std::iter::once(WrittenSource::Hosted(HostedWord::Hosted)).chain(upstream).collect()
+        };
+        let written = sources.unwrap_or_else(short);
+        if written.is_empty() {
+            return Err(bad("has no sources".to_owned()));
+        }
+        let mut sources = Vec::new();
+        for source in written {
+            let source = match source {
+                WrittenSource::Hosted(HostedWord::Hosted) => SourceSpec::Hosted,
+                WrittenSource::Index(WrittenOther { index }) => {
+                    if !before.iter().any(|other| other.name == index) {
+                        return Err(bad(format!("has the source `{index}`, which is not an index defined above it")));
+                    }
+                    SourceSpec::Index(index)
+                }
+                WrittenSource::Upstream(upstream) => SourceSpec::Upstream(upstream.check()?),
+            };
+            if sources.contains(&source) {
+                return Err(bad("has the same source twice".to_owned()));
+            }
+            sources.push(source);
+        }
+        let view = View { only: view.projects, before: view.before };
+        Ok(IndexSpec { name, sources, reserved, view })
+    }
+}
+
+impl WrittenUpstream {
+    fn check(self) -> Result<UpstreamSpec, Failure> {
+        Ok(check_upstream(self.upstream)?.into())
+    }
+}
+
+/// A simple index's URL ends with a slash (PEP 503), so that project names can be joined to it.
+fn check_upstream(mut url: Url) -> Result<Url, Failure> {
+    let bad = |why| Failure::configuration(format!("the upstream URL {why}"));
+    if !matches!(url.scheme(), "https" | "http") || url.host().is_none() {
+        return Err(bad("must begin with `https://` or `http://`"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(bad("must not hold a user name or password"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(bad("must not have a query or a fragment"));
+    }
+    if !url.path().ends_with('/') {
+        let path = format!("{}/", url.path());
+        url.set_path(&path);
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct File {
+        index: Vec<WrittenIndex>,
+    }
+
+    fn read(text: &str) -> Result<Vec<IndexSpec>, String> {
+        let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
+        indexes(file.index, None).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn an_upstream_gets_its_slash_and_may_not_hold_a_password() {
+        let url = |text: &str| check_upstream(text.parse().unwrap());
+        assert_eq!(url("https://mirror.example.com/simple").unwrap().as_str(), "https://mirror.example.com/simple/");
+        for bad in ["ftp://mirror.example.com/", "https://u:p@mirror.example.com/", "https://mirror.example.com/?a"] {
+            assert!(url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_short_form_is_hosted_first_and_then_upstream() {
+        let short = read("[[index]]\nname = \"a\"\nupstream = \"https://m.example.com/simple\"").unwrap();
+        let long =
+            read("[[index]]\nname = \"a\"\nsources = [\"hosted\", { upstream = \"https://m.example.com/simple/\" }]")
+                .unwrap();
+        assert_eq!(short, long);
+        assert_eq!(read("[[index]]\nname = \"a\"").unwrap()[0].sources, [SourceSpec::Hosted]);
+    }
+
+    #[test]
+    fn an_index_is_made_of_those_above_it_and_shows_what_its_view_says() {
+        let made = read(
+            "[[index]]\nname = \"base\"\nreserved = [\"acme-*\"]\n[[index]]\nname = \"narrow\"\n\
+             sources = [{ index = \"base\" }]\nview = { projects = [\"acme-*\"], before = \"2026-01-01T00:00:00Z\" }",
+        )
+        .unwrap();
+        assert_eq!(made[0].reserved, ["acme-*".parse().unwrap()]);
+        assert_eq!(made[1].sources, [SourceSpec::Index("base".parse().unwrap())]);
+        assert_eq!(made[1].view.only, Some(vec!["acme-*".parse().unwrap()]));
+        assert_eq!(made[1].view.before, Some("2026-01-01T00:00:00Z".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for bad in [
+            "name = \"a\"\nsources = []",
+            "name = \"a\"\nsources = [\"hostd\"]",
+            "name = \"a\"\nsources = [\"hosted\", \"hosted\"]",
+            "name = \"a\"\nsources = [{ index = \"a\" }]",
+            "name = \"a\"\nsources = [{ index = \"b\" }]\n[[index]]\nname = \"b\"",
+            "name = \"a\"\nsources = [\"hosted\"]\nupstream = \"https://m.example.com/\"",
+            "name = \"a\"\nsources = [{ upstream = \"https://m.example.com/\", index = \"a\" }]",
+            "name = \"a\"\nview = { project = [\"a\"] }",
+            "name = \"a\"\n[[index]]\nname = \"a\"",
+        ] {
+            assert!(read(&format!("[[index]]\n{bad}")).is_err(), "{bad}");
+        }
+    }
+}

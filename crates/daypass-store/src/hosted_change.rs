@@ -1,0 +1,242 @@
+//! What may become of hosted files and their projects: yanked, un-yanked, given another status, deleted.
+
+use std::sync::Arc;
+
+use daypass_core::{
+    Timestamp,
+    audit::AuditEvent,
+    names::{FileName, IndexName, ProjectName},
+    project_status::ProjectStatus,
+};
+use sqlx::AnyConnection;
+
+use crate::{
+    audit::Entry,
+    change::{Change, Done, Work},
+    error::StoreError,
+    hosted_project,
+    store::Store,
+};
+
+/// Which files of a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// One.
+    File(FileName),
+    /// Those of one version, as it is written in the catalogue.
+    Release(String),
+    /// All.
+    All,
+}
+
+/// A change of hosted files or of their project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CatalogueChange {
+    /// Yanks files for a reason, which may be empty (PEP 592).
+    Yank(Which, String),
+    /// Un-yanks files.
+    Unyank(Which),
+    /// Gives the project another status (PEP 792), and says why.
+    Status(ProjectStatus, Option<String>),
+    /// Deletes the files; their names are never used again.
+    Delete {
+        /// Which.
+        which: Which,
+        /// Only if all of them were uploaded at this instant or later.
+        uploaded_since: Option<Timestamp>,
+        /// When it is done.
+        at: Timestamp,
+        /// Why, for people.
+        reason: Option<String>,
+    },
+}
+
+/// What became of a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// It is done; the files it was about, by name. It may have been so before: then nothing was written.
+    Done(Vec<FileName>),
+    /// There is no such project, release or file.
+    NotFound,
+    /// One of the files is older than it may be; nothing was changed.
+    TooOld(FileName),
+}
+
+impl Store {
+    /// Makes a change and writes `event`, in one transaction; durable when this returns. A change that changes nothing
+    /// writes no event.
+    pub async fn change_catalogue(
+        &self,
+        index: &IndexName,
+        project: &ProjectName,
+        change: CatalogueChange,
+        event: AuditEvent,
+    ) -> Result<Changed, StoreError> {
+        let event = Entry::new(&event)?;
+        self.change(Changing { index: index.clone(), project: project.clone(), change, event }).await
+    }
+}
+
+/// A change on its way to the database.
+struct Changing {
+    index: IndexName,
+    project: ProjectName,
+    change: CatalogueChange,
+    event: Arc<Entry>,
+}
+
+/// A file that a change is about.
+struct Meant {
+    file: FileName,
+    sha256: String,
+    uploaded_at_us: i64,
+    yanked: Option<String>,
+}
+
+impl Change for Changing {
+    type Outcome = Changed;
+
+    async fn apply(&self, work: &mut Work<'_>) -> Result<Done<Changed>, sqlx::Error> {
+        let seq = work.seq;
+        let connection = &mut *work.connection;
+        let (changed, wrote) = match &self.change {
+            CatalogueChange::Yank(which, reason) => {
+                let meant = self.meant(connection, which).await?;
+                let wrote = self.set_yanked(connection, &meant, Some(reason.as_str()), seq).await?;
+                (done(meant), wrote)
+            }
+            CatalogueChange::Unyank(which) => {
+                let meant = self.meant(connection, which).await?;
+                let wrote = self.set_yanked(connection, &meant, None, seq).await?;
+                (done(meant), wrote)
+            }
+            CatalogueChange::Status(status, reason) => self.set_status(connection, *status, reason.as_deref()).await?,
+            CatalogueChange::Delete { which, uploaded_since, at, reason } => {
+                let meant = self.meant(connection, which).await?;
+                let too_old =
+                    |file: &&Meant| uploaded_since.is_some_and(|since| file.uploaded_at_us < since.as_microsecond());
+                if let Some(old) = meant.iter().find(too_old) {
+                    return Ok((Changed::TooOld(old.file.clone()), None));
+                }
+                for file in &meant {
+                    self.delete(connection, file, *at, reason.as_deref(), seq).await?;
+                }
+                let wrote = !meant.is_empty();
+                (done(meant), wrote)
+            }
+        };
+        if wrote {
+            hosted_project::touch(connection, &self.index, &self.project, seq).await?;
+        }
+        Ok((changed, wrote.then(|| Arc::clone(&self.event))))
+    }
+}
+
+fn done(meant: Vec<Meant>) -> Changed {
+    if meant.is_empty() {
+        return Changed::NotFound;
+    }
+    Changed::Done(meant.into_iter().map(|file| file.file).collect())
+}
+
+impl Changing {
+    async fn meant(&self, connection: &mut AnyConnection, which: &Which) -> Result<Vec<Meant>, sqlx::Error> {
+        let rows: Vec<(String, String, i64, Option<String>, String)> = sqlx::query_as(
+            "SELECT file, sha256, upload_time_us, yanked, version FROM hosted_file \
+             WHERE index_name = $1 AND project = $2 ORDER BY +seq",
+        )
+        .bind(self.index.as_str())
+        .bind(self.project.as_str())
+        .fetch_all(connection)
+        .await?;
+        let mut meant = Vec::new();
+        for (file, sha256, uploaded_at_us, yanked, version) in rows {
+            let is_meant = match which {
+                Which::File(name) => name.as_str() == file,
+                Which::Release(wanted) => *wanted == version,
+                Which::All => true,
+            };
+            if is_meant {
+                let file = file.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+                meant.push(Meant { file, sha256, uploaded_at_us, yanked });
+            }
+        }
+        Ok(meant)
+    }
+
+    async fn set_yanked(
+        &self,
+        connection: &mut AnyConnection,
+        meant: &[Meant],
+        yanked: Option<&str>,
+        seq: i64,
+    ) -> Result<bool, sqlx::Error> {
+        let mut wrote = false;
+        for file in meant.iter().filter(|file| file.yanked.as_deref() != yanked) {
+            sqlx::query("UPDATE hosted_file SET yanked = $3, seq = $4 WHERE index_name = $1 AND file = $2")
+                .bind(self.index.as_str())
+                .bind(file.file.as_str())
+                .bind(yanked.map(ToOwned::to_owned))
+                .bind(seq)
+                .execute(&mut *connection)
+                .await?;
+            wrote = true;
+        }
+        Ok(wrote)
+    }
+
+    async fn set_status(
+        &self,
+        connection: &mut AnyConnection,
+        status: ProjectStatus,
+        reason: Option<&str>,
+    ) -> Result<(Changed, bool), sqlx::Error> {
+        let before: Option<(String, Option<String>)> =
+            sqlx::query_as("SELECT status, reason FROM hosted_project WHERE index_name = $1 AND project = $2")
+                .bind(self.index.as_str())
+                .bind(self.project.as_str())
+                .fetch_optional(&mut *connection)
+                .await?;
+        let Some((before, why)) = before else { return Ok((Changed::NotFound, false)) };
+        if before == status.as_str() && why.as_deref() == reason {
+            return Ok((Changed::Done(Vec::new()), false));
+        }
+        sqlx::query("UPDATE hosted_project SET status = $3, reason = $4 WHERE index_name = $1 AND project = $2")
+            .bind(self.index.as_str())
+            .bind(self.project.as_str())
+            .bind(status.as_str())
+            .bind(reason.map(ToOwned::to_owned))
+            .execute(connection)
+            .await?;
+        Ok((Changed::Done(Vec::new()), true))
+    }
+
+    async fn delete(
+        &self,
+        connection: &mut AnyConnection,
+        file: &Meant,
+        at: Timestamp,
+        reason: Option<&str>,
+        seq: i64,
+    ) -> Result<(), sqlx::Error> {
+        sqlx::query("DELETE FROM hosted_file WHERE index_name = $1 AND file = $2")
+            .bind(self.index.as_str())
+            .bind(file.file.as_str())
+            .execute(&mut *connection)
+            .await?;
+        sqlx::query(
+            "INSERT INTO deleted_file (index_name, file, project, sha256, deleted_at_us, reason, seq) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        )
+        .bind(self.index.as_str())
+        .bind(file.file.as_str())
+        .bind(self.project.as_str())
+        .bind(file.sha256.clone())
+        .bind(at.as_microsecond())
+        .bind(reason.map(ToOwned::to_owned))
+        .bind(seq)
+        .execute(connection)
+        .await
+        .map(drop)
+    }
+}
