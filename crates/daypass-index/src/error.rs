@@ -27,6 +27,14 @@ pub(crate) enum Refusal {
         /// Where.
         index: String,
     },
+    /// The project is quarantined (PEP 792): its files are offered to nobody.
+    #[error("project `{project}` is quarantined{}", reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
+    Quarantined {
+        /// The project.
+        project: ProjectName,
+        /// Why, as whoever did it says.
+        reason: Option<String>,
+    },
     /// There is no such thing, and its absence is certain.
     #[error("there is no such project or file here")]
     NotFound,
@@ -152,6 +160,7 @@ impl Refusal {
         match self {
             Self::Unauthenticated(why) => (StatusCode::UNAUTHORIZED, "Unauthorized", why.code()),
             Self::Forbidden { .. } => (StatusCode::FORBIDDEN, "Forbidden", "grant_missing"),
+            Self::Quarantined { .. } => (StatusCode::FORBIDDEN, "Forbidden", "project_quarantined"),
             Self::NotFound => (StatusCode::NOT_FOUND, "Not Found", "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed", "method_not_allowed"),
             Self::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "Not Acceptable", "not_acceptable"),
@@ -197,7 +206,7 @@ impl Refusal {
             Self::UpstreamUnavailable | Self::NotReady(_) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
-            Self::Forbidden { .. } | Self::NotFound | Self::UpstreamWrong(_) => {}
+            Self::Forbidden { .. } | Self::Quarantined { .. } | Self::NotFound | Self::UpstreamWrong(_) => {}
         }
         // pip and uv show nothing of a body, but they show the status line of a file's answer.
         if let Ok(phrase) = ReasonPhrase::try_from(format!("{title}: {detail}")) {

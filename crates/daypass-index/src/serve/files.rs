@@ -40,6 +40,9 @@ pub(super) async fn file(
     let named = Named { project, file: file.parse().map_err(|_| Refusal::NotFound)?, metadata };
     match source.project(&asking.shared.sources, project).await? {
         Project::Hosted(page) => {
+            if !page.project.status.offers_files() {
+                return Err(Refusal::Quarantined { project: project.clone(), reason: page.project.reason.clone() });
+            }
             let file = page.find(named.file.as_str()).ok_or(Refusal::NotFound)?;
             let content = if metadata {
                 metadata_of(asking, file).await?

@@ -12,6 +12,7 @@ mod pull_tokens;
 mod refusals;
 mod signer;
 mod sockets;
+mod sources;
 mod upstream_files;
 mod upstream_pages;
 mod withdrawal;

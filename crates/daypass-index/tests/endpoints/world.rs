@@ -112,6 +112,17 @@ impl World {
     }
 
     async fn start(folder: Arc<TempDir>, upstream: Option<String>, pace: Pace) -> Self {
+        let behind = upstream.as_ref().map(|url| url.parse().unwrap());
+        let indexes = vec![IndexSpec::simple("python".parse().unwrap(), behind)];
+        Self { upstream, ..Self::of(folder, indexes, pace).await }
+    }
+
+    /// These indexes. The callers are granted what they are of `python` only.
+    pub(crate) async fn made_of(indexes: Vec<IndexSpec>) -> Self {
+        Self::of(Arc::new(TempDir::new().unwrap()), indexes, quick()).await
+    }
+
+    async fn of(folder: Arc<TempDir>, indexes: Vec<IndexSpec>, pace: Pace) -> Self {
         let clock = Arc::new(ManualClock::new("2026-11-23T00:00:00Z".parse().unwrap()));
         let database = folder.path().join("daypass.db");
         let store = Store::open(&database.to_str().unwrap().parse().unwrap()).await.unwrap();
@@ -121,10 +132,7 @@ impl World {
         let policy = Arc::new(ArcSwap::from_pointee(policy(POLICY)));
         let options = IndexOptions {
             public_url: PUBLIC_URL.parse().unwrap(),
-            indexes: vec![IndexSpec::simple(
-                "python".parse().unwrap(),
-                upstream.as_ref().map(|url| url.parse().unwrap()),
-            )],
+            indexes,
             store: store.clone(),
             files: files.clone(),
             keys: Arc::clone(&keys),
@@ -133,7 +141,7 @@ impl World {
             pace,
         };
         let index = Index::open(options).await.unwrap();
-        Self { folder, clock, store, files, signer, keys, policy, upstream, pace, index }
+        Self { folder, clock, store, files, signer, keys, policy, upstream: None, pace, index }
     }
 
     pub(crate) fn router(&self) -> Router {
@@ -221,10 +229,16 @@ impl World {
 
     /// Imports a wheel.
     pub(crate) async fn import(&self, wheel: &Wheel) -> Imported {
+        self.import_into("python", wheel).await
+    }
+
+    /// Imports a wheel into another index.
+    pub(crate) async fn import_into(&self, index: &str, wheel: &Wheel) -> Imported {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join(wheel.file_name());
         std::fs::write(&path, wheel.bytes()).unwrap();
-        self.import_path(&path).await.unwrap()
+        let index = index.parse().unwrap();
+        import_file(&self.store, &self.files, &index, &path, self.now(), "import-1").await.unwrap()
     }
 
     pub(crate) async fn import_path(&self, path: &Path) -> Result<Imported, daypass_index::ImportError> {
