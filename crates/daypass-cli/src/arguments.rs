@@ -12,6 +12,7 @@ use daypass_core::secret::Secret;
 use crate::ambient::Choice;
 
 mod admin;
+pub(crate) mod index;
 pub(crate) mod pull_token;
 
 pub(crate) use admin::{
@@ -75,6 +76,9 @@ pub(crate) enum Command {
     /// Administers a server
     #[command(subcommand, arg_required_else_help = true)]
     Admin(Admin),
+    /// Moves packages into an index, and out of one
+    #[command(subcommand, arg_required_else_help = true)]
+    Index(index::Index),
     /// Passwords for tools that can do nothing better: the last resort
     #[command(subcommand, arg_required_else_help = true)]
     PullToken(pull_token::PullToken),

@@ -14,6 +14,7 @@ mod audit;
 mod completion;
 mod explain;
 pub(crate) mod help;
+mod index;
 mod login;
 mod logout;
 mod pull_token;
@@ -30,6 +31,7 @@ pub(crate) fn run(command: Command, environment: &Environment, clock: &dyn Clock
         Command::Ambient(arguments) => ambient::run(&arguments, environment),
         Command::Logout(arguments) => logout::run(&arguments, environment, clock),
         Command::Admin(command) => admin::run(command, environment, clock),
+        Command::Index(command) => index::run(&command, environment, clock),
         Command::PullToken(command) => pull_token::run(&command, environment, clock),
         Command::ServiceAccount(ServiceAccount::Keygen(arguments)) => service_account::keygen(&arguments),
         Command::Completion(arguments) => completion::run(&arguments),

@@ -27,6 +27,7 @@ use crate::{
     failure::{Failure, Status},
 };
 
+pub(crate) mod indexes;
 pub(crate) mod policy;
 pub(crate) mod pull_tokens;
 pub(crate) mod session;

@@ -12,6 +12,7 @@
 //! | [`sign_in`], [`session`], [`prompt`] | a person signs in, stays signed in, and is told |
 //! | [`cache`], [`lock`], [`private_folder`] | keeping it, one process at a time, closed to others |
 //! | [`issuer_client`] | the wire |
+//! | [`package_file`], [`simple_page`], [`transfer`], [`progress`] | moving files into an index, and out of one |
 //! | [`failure`], [`output`] | exit codes, sentences and hints |
 //!
 //! What is *not* here: anything of the server. This crate cannot name a signing key or a database.
@@ -37,14 +38,18 @@ mod key_file;
 mod lock;
 mod lock_file;
 mod output;
+mod package_file;
 mod private_folder;
 mod profile;
+mod progress;
 mod prompt;
 mod server;
 mod service;
 mod session;
 mod sign_in;
+mod simple_page;
 mod surroundings;
+mod transfer;
 mod trust;
 
 use environment::Environment;

@@ -40,6 +40,11 @@ pub(crate) fn failure(failure: &Failure) {
     plain(&failure.to_string());
 }
 
+/// Writes one line over the one that a terminal shows last.
+pub(crate) fn over(line: &str) {
+    plain(&format!("\r\u{1b}[K{}", without_tokens(line)));
+}
+
 fn plain(text: &str) {
     // Where stderr is closed there is nobody to tell.
     let _ = io::stderr().lock().write_all(text.as_bytes());

@@ -19,12 +19,12 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, StatusCode};
-use reqwest::{Client, RequestBuilder, Response, redirect::Policy};
+use reqwest::{Client, Response, redirect::Policy};
 use url::{Host, Url};
 
 pub use reach::Reach;
 use reach::{GuardedResolver, SystemResolver};
-pub use reqwest::dns;
+pub use reqwest::{Body, RequestBuilder, dns};
 
 /// How many redirects are followed at most, where they are followed at all.
 const MAX_REDIRECTS: usize = 5;
@@ -249,6 +249,11 @@ impl HttpClient {
         let made = make(options, secure, proxy).map_err(HttpError::Setup)?;
         Ok(cell.get_or_init(|| made))
     }
+}
+
+/// The next bytes of an answer; `None` at its end. For whoever streams it.
+pub async fn next_chunk(response: &mut Response) -> Result<Option<Bytes>, HttpError> {
+    response.chunk().await.map_err(classify)
 }
 
 /// Reads an answer to its end, or to `limit` bytes, whichever comes first.

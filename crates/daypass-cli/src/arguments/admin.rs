@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::{Audit, Explain, Format};
+use super::{Audit, Explain, Format, index::AdminIndex};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Admin {
@@ -18,6 +18,9 @@ pub(crate) enum Admin {
     /// Says what people and identities may do
     #[command(subcommand, arg_required_else_help = true)]
     Role(AdminRole),
+    /// Yanks, retires and deletes what an index hosts
+    #[command(subcommand, arg_required_else_help = true)]
+    Index(AdminIndex),
     Plan(Plan),
     Apply(Apply),
     /// Prints the JSON Schema of the policy file

@@ -15,6 +15,7 @@ use crate::{
 
 mod claims;
 mod create;
+mod index;
 mod lint;
 mod object;
 mod shown;
@@ -48,6 +49,7 @@ pub(crate) fn run(command: Admin, environment: &Environment, clock: &dyn Clock) 
             AdminRole::Create(arguments) => create::role(&there, &arguments),
             AdminRole::Delete(arguments) => object::delete(&there, Role, &arguments),
         },
+        Admin::Index(command) => index::run(&there, command),
         Admin::Plan(arguments) => whole::plan(&there, &arguments),
         Admin::Apply(arguments) => whole::apply(&there, &arguments),
         Admin::Schema => output::json(&daypass_core::policy::schema()),

@@ -124,7 +124,7 @@ impl Administration<'_> {
     }
 
     /// Asks, and reads an answer that is JSON or nothing.
-    fn ask(
+    pub(super) fn ask(
         &self,
         method: Method,
         path: &str,
@@ -134,7 +134,7 @@ impl Administration<'_> {
         self.understood(&self.send(method, path, headers, body)?)
     }
 
-    fn send(
+    pub(super) fn send(
         &self,
         method: Method,
         path: &str,
@@ -157,7 +157,7 @@ impl Administration<'_> {
     }
 
     /// What a yes says: JSON or nothing.
-    fn understood(&self, answer: &Answer) -> Result<Value, Failure> {
+    pub(super) fn understood(&self, answer: &Answer) -> Result<Value, Failure> {
         if !answer.status.is_success() {
             return Err(refused(self.server, answer.status, &answer.body));
         }
@@ -187,7 +187,7 @@ fn path(kind: ObjectKind, name: &str) -> String {
     format!("/api/v1/{}/{name}", kind.plural())
 }
 
-fn escaped(byte: u8) -> String {
+pub(super) fn escaped(byte: u8) -> String {
     // RFC 3986 §2.3
     match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),

@@ -19,6 +19,7 @@ use axum::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
+pub(crate) mod indexes;
 pub(crate) mod people;
 pub(crate) mod policy;
 pub(crate) mod pull_tokens;
@@ -53,6 +54,7 @@ struct Seen {
     people: People,
     policy: policy::Stored,
     pull_tokens: PullTokens,
+    indexes: indexes::Indexes,
 }
 
 type Shared = Arc<(String, Mutex<Seen>)>;
@@ -88,6 +90,7 @@ impl FakeIssuer {
                     people: People::default(),
                     policy: policy::Stored::default(),
                     pull_tokens: PullTokens::default(),
+                    indexes: indexes::Indexes::default(),
                 };
                 let shared: Shared = Arc::new((url, Mutex::new(seen)));
                 sender.send(Self { shared: Arc::clone(&shared) }).unwrap();
@@ -152,6 +155,7 @@ fn router(shared: Shared) -> Router {
         .merge(people::router())
         .merge(policy::router())
         .merge(pull_tokens::router())
+        .merge(indexes::router())
         .with_state(shared)
 }
 

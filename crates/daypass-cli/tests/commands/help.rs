@@ -25,6 +25,7 @@ fn the_help_lists_commands_examples_variables_and_exit_codes() {
       service-account  Keys of machines that nothing else vouches for
       helper           Answers another tool in its own credential-helper protocol
       admin            Administers a server
+      index            Moves packages into an index, and out of one
       pull-token       Passwords for tools that can do nothing better: the last resort
       completion       Prints a script that completes `daypass` in a shell
 

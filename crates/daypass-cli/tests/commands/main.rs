@@ -26,6 +26,8 @@ mod configuration;
 mod freshness;
 mod help;
 mod helper_keyring;
+mod index;
+mod index_admin;
 mod many_processes;
 mod narrower;
 mod people;
