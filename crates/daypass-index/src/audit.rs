@@ -49,7 +49,8 @@ pub(crate) fn denied(
     }
 }
 
-fn event(now: Timestamp, kind: AuditKind, outcome: Outcome, request: &Parts, caller: &Caller) -> AuditEvent {
+/// Somebody did something. What it was about is still to be said.
+pub(crate) fn event(now: Timestamp, kind: AuditKind, outcome: Outcome, request: &Parts, caller: &Caller) -> AuditEvent {
     let context = context(request);
     let user_agent = request.headers.get(header::USER_AGENT).map(|value| {
         let text = String::from_utf8_lossy(value.as_bytes());

@@ -7,9 +7,14 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use daypass_core::names::{IndexName, ProjectName};
+use daypass_core::{
+    grant::Action,
+    names::{IndexName, ProjectName},
+};
 use hyper::ext::ReasonPhrase;
 use serde::Serialize;
+
+use crate::manage::ManageRefusal;
 
 /// A refusal of one request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -18,7 +23,7 @@ pub(crate) enum Refusal {
     #[error("{0}")]
     Unauthenticated(Unauthenticated),
     /// Somebody proven, without the grant.
-    #[error("{who} may not pull {what} of index `{index}`")]
+    #[error("{who} may not {action} {what} of index `{index}`")]
     Forbidden {
         /// What to call them.
         who: String,
@@ -26,6 +31,8 @@ pub(crate) enum Refusal {
         what: Asked,
         /// Where.
         index: String,
+        /// What they wanted to do.
+        action: Action,
     },
     /// The project is quarantined (PEP 792): its files are offered to nobody.
     #[error("project `{project}` is quarantined{}", reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
@@ -35,6 +42,9 @@ pub(crate) enum Refusal {
         /// Why, as whoever did it says.
         reason: Option<String>,
     },
+    /// The administration of an index does not do as wished.
+    #[error(transparent)]
+    Manage(ManageRefusal),
     /// There is no such thing, and its absence is certain.
     #[error("there is no such project or file here")]
     NotFound,
@@ -82,7 +92,12 @@ impl std::fmt::Display for Asked {
 impl Refusal {
     /// The refusal for lack of a grant.
     pub(crate) fn forbidden(who: impl Into<String>, index: &IndexName, what: Asked) -> Self {
-        Self::Forbidden { who: who.into(), what, index: index.to_string() }
+        Self::forbidden_to(who, index, what, Action::Pull)
+    }
+
+    /// The refusal for lack of a grant of this action.
+    pub(crate) fn forbidden_to(who: impl Into<String>, index: &IndexName, what: Asked, action: Action) -> Self {
+        Self::Forbidden { who: who.into(), what, index: index.to_string(), action }
     }
 }
 
@@ -172,6 +187,7 @@ impl Refusal {
             }
             Self::UpstreamWrong(_) => (StatusCode::BAD_GATEWAY, "Bad Gateway", "upstream_wrong"),
             Self::NotReady(_) => (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable", "not_ready"),
+            Self::Manage(refusal) => refusal.parts(),
         }
     }
 
@@ -195,6 +211,11 @@ impl Refusal {
             Self::MethodNotAllowed => {
                 headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
             }
+            Self::Manage(ManageRefusal::Method(allowed)) => {
+                if let Ok(allowed) = HeaderValue::from_str(allowed) {
+                    headers.insert(header::ALLOW, allowed);
+                }
+            }
             Self::NotAcceptable => {
                 headers.insert(header::VARY, HeaderValue::from_static("Accept"));
             }
@@ -206,7 +227,11 @@ impl Refusal {
             Self::UpstreamUnavailable | Self::NotReady(_) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
-            Self::Forbidden { .. } | Self::Quarantined { .. } | Self::NotFound | Self::UpstreamWrong(_) => {}
+            Self::Forbidden { .. }
+            | Self::Quarantined { .. }
+            | Self::NotFound
+            | Self::UpstreamWrong(_)
+            | Self::Manage(_) => {}
         }
         // pip and uv show nothing of a body, but they show the status line of a file's answer.
         if let Ok(phrase) = ReasonPhrase::try_from(format!("{title}: {detail}")) {

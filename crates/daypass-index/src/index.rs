@@ -9,7 +9,7 @@ use axum::{
     response::Response,
     routing::any,
 };
-use daypass_core::clock::Clock;
+use daypass_core::{clock::Clock, public_url::PublicUrl};
 use daypass_store::{Store, StoreError};
 use tokio::task::JoinHandle;
 
@@ -20,6 +20,7 @@ use crate::{
     following::Following,
     guard::Guard,
     hosted::HostedPages,
+    manage,
     memory::SmallFiles,
     options::{IndexOptions, IndexSpec, Pace, SourceSpec},
     serve::{seldom::Seldom, serve},
@@ -42,6 +43,7 @@ pub(crate) struct Shared {
     pub(crate) sender: Sender,
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) public_url: PublicUrl,
     /// Accesses that were denied a moment ago.
     pub(crate) denials: Seldom,
     /// Files of which parts were sent a moment ago.
@@ -67,12 +69,23 @@ impl Index {
         let resource = public_url.join("/.well-known/oauth-protected-resource");
         let challenge = HeaderValue::try_from(format!("Bearer resource_metadata=\"{resource}\""))
             .unwrap_or(HeaderValue::from_static("Bearer"));
-        let guard = Guard::new(public_url, keys, policy, Arc::clone(&clock), Arc::clone(&following));
+        let guard = Guard::new(public_url.clone(), keys, policy, Arc::clone(&clock), Arc::clone(&following));
         let sources = sources(indexes, &store, &files, &clock, pace, &following);
         let sender = Sender { files, small: SmallFiles::new(), buffers: Buffers::default() };
         let (denials, parts) = (Seldom::new(MOST_DENIALS), Seldom::new(u32::MAX));
-        let shared =
-            Shared { guard, following, sources, sender, store, clock, denials, parts, challenge, _follower: follower };
+        let shared = Shared {
+            guard,
+            following,
+            sources,
+            sender,
+            store,
+            clock,
+            public_url,
+            denials,
+            parts,
+            challenge,
+            _follower: follower,
+        };
         Ok(Self(Arc::new(shared)))
     }
 
@@ -85,10 +98,11 @@ impl Index {
     /// Whether a path is one of [`Index::router`]'s, of whatever index.
     pub fn is_for(path: &str) -> bool {
         let area = path.strip_prefix('/').and_then(|path| path.split('/').nth(1));
-        matches!(area, Some("simple" | "files" | "legacy" | "pypi" | "provenance"))
+        manage::is_for(path) || matches!(area, Some("simple" | "files" | "legacy" | "pypi" | "provenance"))
     }
 
-    /// The routes of all indexes: `/{index}/simple/…`, `/{index}/files/…` and those beside them.
+    /// The routes of all indexes: `/{index}/simple/…`, `/{index}/files/…` and those beside them; and
+    /// `/api/v1/indexes/…`.
     ///
     /// Requests should have a [`RequestContext`](daypass_core::request::RequestContext) among their extensions.
     pub fn router(&self) -> Router {
@@ -101,6 +115,8 @@ impl Index {
             .route("/{index}/legacy/", any(serve))
             .route("/{index}/pypi/{*rest}", any(serve))
             .route("/{index}/provenance/{*rest}", any(serve))
+            .route("/api/v1/indexes", any(serve))
+            .route("/api/v1/indexes/{*rest}", any(serve))
             .with_state(Arc::clone(&self.0))
     }
 }
@@ -116,7 +132,8 @@ fn sources(
 ) -> Vec<Source> {
     let names: Vec<_> = specs.iter().map(|spec| spec.name.clone()).collect();
     let source = |spec: IndexSpec| {
-        let IndexSpec { name, sources, reserved, view } = spec;
+        let IndexSpec { name, sources, reserved, view, deletion } = spec;
+        let words = sources.iter().map(ToString::to_string).collect();
         let part = |source: SourceSpec| match source {
             SourceSpec::Hosted => {
                 let catalogue = Arc::clone(following.catalogue(&name)?);
@@ -132,7 +149,7 @@ fn sources(
             }
         };
         let parts = sources.into_iter().filter_map(part).collect();
-        Source { name: name.clone(), parts, reserved, view }
+        Source { name: name.clone(), parts, words, reserved, view, deletion }
     };
     specs.into_iter().map(source).collect()
 }

@@ -21,6 +21,7 @@
 //! | `content`, `body`, `memory` | bytes of files as answers |
 //! | `attestation` | attestations of uploaded files (PEP 740) |
 //! | `distribution` | what a file's name and metadata say |
+//! | `manage` | `/api/v1/indexes/…`: yank, status, deletion |
 //! | `error` | refusals, and what they are in HTTP |
 
 #[expect(dead_code, reason = "uploads will ask it")]
@@ -38,6 +39,7 @@ mod guard;
 mod hosted;
 pub mod import;
 pub mod index;
+mod manage;
 mod memory;
 mod negotiate;
 pub mod options;
@@ -55,4 +57,4 @@ pub use attestation::TrustRoot;
 pub use file_store::{FileStore, FileStoreError};
 pub use import::{ImportError, Imported, import_file};
 pub use index::Index;
-pub use options::{IndexOptions, IndexSpec, Pace, SourceSpec, UpstreamSpec, View};
+pub use options::{Deletion, IndexOptions, IndexSpec, InvalidDeletion, Pace, SourceSpec, UpstreamSpec, View};

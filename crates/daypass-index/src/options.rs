@@ -11,6 +11,7 @@ use daypass_store::Store;
 use url::Url;
 
 use crate::file_store::FileStore;
+pub use crate::manage::deletion::{Deletion, InvalidDeletion};
 
 /// Everything the indexes of one server need.
 #[derive(Clone)]
@@ -44,6 +45,8 @@ pub struct IndexSpec {
     pub reserved: Vec<ProjectPattern>,
     /// What of its sources it shows.
     pub view: View,
+    /// When hosted files may be deleted.
+    pub deletion: Deletion,
 }
 
 /// Where projects come from.
@@ -90,7 +93,7 @@ impl IndexSpec {
     pub fn simple(name: IndexName, upstream: Option<Url>) -> Self {
         let upstream = upstream.map(|url| SourceSpec::Upstream(url.into()));
         let sources = std::iter::once(SourceSpec::Hosted).chain(upstream).collect();
-        Self { name, sources, reserved: Vec::new(), view: View::default() }
+        Self { name, sources, reserved: Vec::new(), view: View::default(), deletion: Deletion::default() }
     }
 }
 

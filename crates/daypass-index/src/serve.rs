@@ -21,12 +21,16 @@ use crate::{
     error::{Asked, Refusal},
     guard::Caller,
     index::Shared,
+    manage,
     source::Source,
     target::{Target, parse},
 };
 
 /// The handler of all routes.
 pub(crate) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    if manage::is_for(request.uri().path()) {
+        return manage::serve(&shared, request).await;
+    }
     let (parts, body) = request.into_parts();
     drop(body);
     match answer(&shared, &parts).await {

@@ -15,6 +15,7 @@ use crate::{
     error::Refusal,
     following::Catalogue,
     hosted::{HostedPage, HostedPages},
+    manage::deletion::Deletion,
     options::View,
     page::prepared::PreparedPage,
     upstream::{Upstream, UpstreamError, pages::UpstreamPage},
@@ -26,10 +27,14 @@ pub(crate) struct Source {
     pub name: IndexName,
     /// Its sources, in order.
     pub parts: Vec<Part>,
+    /// The same in words.
+    pub words: Vec<String>,
     /// Private names: no upstream is asked for them.
     pub reserved: Vec<ProjectPattern>,
     /// What it shows.
     pub view: View,
+    /// When hosted files may be deleted.
+    pub deletion: Deletion,
 }
 
 /// One of an index's sources.

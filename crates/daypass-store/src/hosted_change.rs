@@ -102,12 +102,12 @@ impl Change for Changing {
         let (changed, wrote) = match &self.change {
             CatalogueChange::Yank(which, reason) => {
                 let meant = self.meant(connection, which).await?;
-                let wrote = self.set_yanked(connection, &meant, Some(reason.as_str()), seq).await?;
+                let wrote = self.set_yanked(connection, &meant, Some(reason.as_str())).await?;
                 (done(meant), wrote)
             }
             CatalogueChange::Unyank(which) => {
                 let meant = self.meant(connection, which).await?;
-                let wrote = self.set_yanked(connection, &meant, None, seq).await?;
+                let wrote = self.set_yanked(connection, &meant, None).await?;
                 (done(meant), wrote)
             }
             CatalogueChange::Status(status, reason) => self.set_status(connection, *status, reason.as_deref()).await?,
@@ -169,15 +169,14 @@ impl Changing {
         connection: &mut AnyConnection,
         meant: &[Meant],
         yanked: Option<&str>,
-        seq: i64,
     ) -> Result<bool, sqlx::Error> {
         let mut wrote = false;
         for file in meant.iter().filter(|file| file.yanked.as_deref() != yanked) {
-            sqlx::query("UPDATE hosted_file SET yanked = $3, seq = $4 WHERE index_name = $1 AND file = $2")
+            // Its `seq` stays: it says in which order the files came, and a page keeps to that.
+            sqlx::query("UPDATE hosted_file SET yanked = $3 WHERE index_name = $1 AND file = $2")
                 .bind(self.index.as_str())
                 .bind(file.file.as_str())
                 .bind(yanked.map(ToOwned::to_owned))
-                .bind(seq)
                 .execute(&mut *connection)
                 .await?;
             wrote = true;

@@ -6,6 +6,7 @@ mod audit_rows;
 mod crash;
 mod hosted_files;
 mod import;
+mod manage;
 mod pages;
 mod people;
 mod pull_tokens;

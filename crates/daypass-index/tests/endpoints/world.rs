@@ -38,7 +38,8 @@ use crate::signer::Signer;
 pub(crate) const PUBLIC_URL: &str = "http://127.0.0.1:8080";
 pub(crate) const JSON: &str = "application/vnd.pypi.simple.v1+json";
 
-/// `ci/app` may pull everything, `ci/acme` only `acme-*`, `ci/push` may push but not pull.
+/// `ci/app` may pull everything, `ci/acme` only `acme-*`, `ci/push` may push but not pull;
+/// `ci/keeper` may yank and administer everything, `ci/yanker` yank `acme-*`.
 const POLICY: &str = r#"
     [[issuer]]
     name = "ci"
@@ -62,6 +63,18 @@ const POLICY: &str = r#"
     issuer = "ci"
     claims = { repository_id = "3" }
     grants = [ { index = "python", projects = ["*"], actions = ["push"] } ]
+
+    [[identity]]
+    name = "ci/keeper"
+    issuer = "ci"
+    claims = { repository_id = "4" }
+    grants = [ { index = "python", projects = ["*"], actions = ["pull", "yank", "admin"] } ]
+
+    [[identity]]
+    name = "ci/yanker"
+    issuer = "ci"
+    claims = { repository_id = "5" }
+    grants = [ { index = "python", projects = ["acme-*"], actions = ["pull", "yank"] } ]
 "#;
 
 pub(crate) struct World {
@@ -205,8 +218,13 @@ impl World {
 
     /// Sends a request as it is.
     pub(crate) async fn send(&self, request: axum::http::request::Builder) -> Answer {
+        self.send_body(request, Body::empty()).await
+    }
+
+    /// Sends a request with a body.
+    pub(crate) async fn send_body(&self, request: axum::http::request::Builder, body: impl Into<Body>) -> Answer {
         let context = RequestContext { id: RequestId { process: 1, number: 2 }, peer: IpAddr::V4(Ipv4Addr::LOCALHOST) };
-        let request = request.extension(context).body(Body::empty()).unwrap();
+        let request = request.extension(context).body(body.into()).unwrap();
         let (head, body) = self.router().oneshot(request).await.unwrap().into_parts();
         let phrase = head.extensions.get::<hyper::ext::ReasonPhrase>();
         let phrase = phrase.map(|phrase| String::from_utf8(phrase.as_bytes().to_vec()).unwrap()).unwrap_or_default();
@@ -217,6 +235,13 @@ impl World {
             phrase,
             body: collected.map(http_body_util::Collected::to_bytes).map_err(|error| error.to_string()),
         }
+    }
+
+    /// A good access token of `identity` for these actions on all of `python`.
+    pub(crate) fn access_token_for(&self, identity: &str, actions: &[&str]) -> String {
+        let mut claims = self.claims(identity);
+        claims["grants"] = json!([{ "index": "python", "projects": ["*"], "actions": actions }]);
+        self.signer.sign(&claims)
     }
 
     /// Begins to get `path` as `ci/app`, and reads nothing of the body yet.

@@ -1,7 +1,7 @@
 //! `[[index]]`: where the projects of an index come from, and what of them it shows.
 
 use daypass_core::{Timestamp, grant::ProjectPattern, names::IndexName};
-use daypass_index::{IndexSpec, SourceSpec, UpstreamSpec, View};
+use daypass_index::{Deletion, IndexSpec, SourceSpec, UpstreamSpec, View};
 use serde::Deserialize;
 use url::Url;
 
@@ -19,6 +19,8 @@ pub(super) struct WrittenIndex {
     reserved: Vec<ProjectPattern>,
     #[serde(default)]
     view: WrittenView,
+    /// When hosted files may be deleted: `never`, `always`, or within a time of their upload.
+    delete: Option<String>,
 }
 
 /// One source, as it is written.
@@ -86,7 +88,7 @@ impl WrittenIndex {
     /// `before` are the indexes that are written above this one: only they may be among its sources, so that there is
     /// no circle.
     fn check(self, before: &[IndexSpec]) -> Result<IndexSpec, Failure> {
-        let Self { name, upstream, sources, reserved, view } = self;
+        let Self { name, upstream, sources, reserved, view, delete } = self;
         let bad = |what: String| Failure::configuration(format!("the index `{name}` {what}"));
         if before.iter().any(|index| index.name == name) {
             return Err(bad("is defined twice".to_owned()));
@@ -119,8 +121,10 @@ impl WrittenIndex {
             }
             sources.push(source);
         }
+        let deletion = delete.map(|text| text.parse::<Deletion>()).transpose();
+        let deletion = deletion.map_err(|error| bad(format!("has a wrong `delete`: {error}")))?.unwrap_or_default();
         let view = View { only: view.projects, before: view.before };
-        Ok(IndexSpec { name, sources, reserved, view })
+        Ok(IndexSpec { name, sources, reserved, view, deletion })
     }
 }
 
@@ -205,6 +209,7 @@ mod tests {
             "name = \"a\"\nsources = [{ index = \"b\" }]\n[[index]]\nname = \"b\"",
             "name = \"a\"\nsources = [\"hosted\"]\nupstream = \"https://m.example.com/\"",
             "name = \"a\"\nsources = [{ upstream = \"https://m.example.com/\", index = \"a\" }]",
+            "name = \"a\"\ndelete = \"soon\"",
             "name = \"a\"\nview = { project = [\"a\"] }",
             "name = \"a\"\n[[index]]\nname = \"a\"",
         ] {
