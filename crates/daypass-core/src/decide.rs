@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::{
     claim_rule::ClaimPath,
     claims::Claims,
-    grant::Grant,
+    grant::{Action, Grant},
     identity::{Difference, Identity, Mode},
     issuer::TrustedIssuer,
     names::IdentityName,
@@ -24,6 +24,8 @@ pub struct Ask<'a> {
     pub claims: &'a Claims,
     /// The identity it wants to assume, by id or name. Without one, exactly one must match.
     pub identity: Option<&'a str>,
+    /// What the identity must be good for. Without a name, those that are not do not count.
+    pub needs: Option<Action>,
     /// How many seconds the access token is to live; as the identity says otherwise.
     pub life: Option<i64>,
     /// Where the request comes from.
@@ -82,6 +84,14 @@ pub enum Denied {
     /// Everything matches, and nothing is handed out.
     #[error("identity `{0}` is in audit mode: it matches, and hands out nothing yet")]
     AuditMode(IdentityName),
+    /// It is not good for what is needed.
+    #[error("identity `{identity}` is not granted `{action}` anywhere")]
+    LacksAction {
+        /// The identity.
+        identity: IdentityName,
+        /// What is needed.
+        action: Action,
+    },
     /// No identity was named and none matches.
     #[error("no identity matches the claims of this token")]
     NoneMatches,
@@ -101,6 +111,7 @@ impl Denied {
             Self::Disabled(_) => "identity_disabled",
             Self::Expired(_) => "identity_expired",
             Self::AuditMode(_) => "audit_mode",
+            Self::LacksAction { .. } => "action_not_granted",
             Self::NoneMatches => "no_identity_matches",
             Self::SeveralMatch(_) => "several_identities_match",
         }
@@ -109,7 +120,7 @@ impl Denied {
     /// The identity it is about, if it is about one that is there.
     pub fn identity(&self) -> Option<&IdentityName> {
         match self {
-            Self::ClaimsDiffer { identity, .. } => Some(identity),
+            Self::ClaimsDiffer { identity, .. } | Self::LacksAction { identity, .. } => Some(identity),
             Self::Network(name) | Self::Disabled(name) | Self::Expired(name) | Self::AuditMode(name) => Some(name),
             Self::Trap { .. } | Self::NoSuchIdentity(_) | Self::NoneMatches | Self::SeveralMatch(_) => None,
         }
@@ -138,6 +149,9 @@ pub fn decide(ask: &Ask<'_>, policy: &Policy) -> Result<Permit, Denied> {
         None => the_only_one(ask, policy)?,
     };
     let name = || identity.name.clone();
+    if let Some(action) = ask.needs.filter(|_| !is_good_for(ask, identity)) {
+        return Err(Denied::LacksAction { identity: name(), action });
+    }
     if !identity.enabled {
         return Err(Denied::Disabled(name()));
     }
@@ -170,11 +184,17 @@ fn named<'p>(ask: &Ask<'_>, policy: &'p Policy, wanted: &str) -> Result<&'p Iden
     Ok(identity)
 }
 
-/// The only identity whose rules hold. One that hands out nothing stands in nobody's way.
+/// Whether some grant of the identity allows what is needed, if anything is.
+fn is_good_for(ask: &Ask<'_>, identity: &Identity) -> bool {
+    ask.needs.is_none_or(|action| identity.grants.iter().any(|grant| grant.actions.contains(&action)))
+}
+
+/// The only identity whose rules hold. One that hands out nothing, or nothing of what is needed, stands in nobody's
+/// way.
 fn the_only_one<'p>(ask: &Ask<'_>, policy: &'p Policy) -> Result<&'p Identity, Denied> {
     let candidates = policy.candidates(&ask.issuer.name, ask.claims);
     let matching: Vec<&Identity> = candidates.filter(|identity| identity.differences(ask.claims).is_empty()).collect();
-    let live = |identity: &&&Identity| identity.enabled && identity.mode == Mode::Enforce;
+    let live = |identity: &&&Identity| identity.enabled && identity.mode == Mode::Enforce && is_good_for(ask, identity);
     let in_force: Vec<&Identity> = matching.iter().filter(live).copied().collect();
     match (in_force.as_slice(), matching.as_slice()) {
         ([one], _) | ([], [one, ..]) => Ok(one),
@@ -212,12 +232,34 @@ mod tests {
     "#;
 
     fn ask(issuer: &str, claims: Value, identity: Option<&str>) -> Result<Permit, Denied> {
+        ask_for(issuer, claims, identity, None)
+    }
+
+    fn ask_for(issuer: &str, claims: Value, identity: Option<&str>, needs: Option<Action>) -> Result<Permit, Denied> {
         let policy = Policy::merge([Policy::parse(POLICY).unwrap()]).unwrap();
         let Value::Object(all) = claims else { panic!("an object") };
         let claims = Claims::proven("https://ci.example.com", all);
         let issuer = policy.issuer(&issuer.parse().unwrap()).unwrap();
         let (peer, now) = (Some("192.0.2.7".parse().unwrap()), Timestamp::UNIX_EPOCH);
-        decide(&Ask { issuer, claims: &claims, identity, life: None, peer, now }, &policy)
+        decide(&Ask { issuer, claims: &claims, identity, needs, life: None, peer, now }, &policy)
+    }
+
+    #[test]
+    fn what_is_needed_picks_the_identity_and_is_never_given_by_it() {
+        let needing = |issuer: &str, claims: Value, identity: Option<&str>| {
+            ask_for(issuer, claims, identity, Some(Action::Push)).map(|permit| permit.identity.to_string())
+        };
+        let main = json!({"repository_id": "74", "ref": "refs/heads/main"});
+        let lacks = "identity `ci/app` is not granted `push` anywhere";
+        assert_eq!(needing("ci", main.clone(), Some("ci/app")).unwrap_err().to_string(), lacks);
+        assert_eq!(
+            needing("ci", main.clone(), None).unwrap_err().to_string(),
+            lacks,
+            "of several that may not, the first"
+        );
+        assert_eq!(needing("other", main, None).unwrap(), "other/app");
+        let stranger = needing("other", json!({"repository_id": "75"}), None).unwrap_err();
+        assert_eq!(stranger, Denied::NoneMatches);
     }
 
     #[test]

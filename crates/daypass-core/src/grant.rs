@@ -227,6 +227,27 @@ pub fn not_held(held: &[Grant], wanted: &Grant) -> Vec<Grant> {
     missing.map(alone).collect()
 }
 
+/// What of `held` it takes to publish: pushing, and pulling the same projects where that is granted too, because an
+/// uploader looks first whether the file is there.
+///
+/// A pattern that may be pulled in part only is not pulled from at all: nothing is pieced together, as in [`not_held`].
+pub fn for_publishing(held: &[Grant]) -> Vec<Grant> {
+    let may_pull = |index: &GrantedIndex, pattern: &ProjectPattern| {
+        held.iter().any(|grant| grant.contains_each(index, pattern, &[Action::Pull]))
+    };
+    let pushing = held.iter().filter(|grant| grant.actions.contains(&Action::Push));
+    let narrowed = pushing.flat_map(|grant| {
+        let (both, push): (Vec<_>, Vec<_>) =
+            grant.projects.iter().cloned().partition(|pattern| may_pull(&grant.index, pattern));
+        [(both, vec![Action::Pull, Action::Push]), (push, vec![Action::Push])].map(|(projects, actions)| Grant {
+            index: grant.index.clone(),
+            projects,
+            actions,
+        })
+    });
+    narrowed.filter(|grant| !grant.projects.is_empty()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -365,6 +386,25 @@ mod tests {
         );
         assert_eq!(not_held(&held, &grant("*", &["acme-a"], &[Pull])), [grant("*", &["acme-a"], &[Pull])]);
         assert_eq!(not_held(&[], &grant("python", &["a"], &[Pull])), [grant("python", &["a"], &[Pull])]);
+    }
+
+    #[test]
+    fn publishing_takes_pushing_and_the_pulling_of_the_same() {
+        use Action::{Admin, Pull, Push, Yank};
+        let held = [
+            grant("python", &["*"], &[Pull]),
+            grant("python", &["acme-*"], &[Push, Yank, Admin]),
+            grant("other", &["a", "b"], &[Push]),
+            grant("other", &["b"], &[Pull]),
+        ];
+        let expected = [
+            grant("python", &["acme-*"], &[Pull, Push]),
+            grant("other", &["b"], &[Pull, Push]),
+            grant("other", &["a"], &[Push]),
+        ];
+        assert_eq!(for_publishing(&held), expected);
+        assert_eq!(for_publishing(&[grant("*", &["*"], &[Pull, Yank, Admin])]), [], "nothing to push");
+        assert!(expected.iter().all(|narrower| not_held(&held, narrower).is_empty()), "never wider");
     }
 
     proptest! {

@@ -6,6 +6,7 @@ use daypass_core::{
     audit::{AuditKind, Outcome},
     decide::{Ask, Denied, Permit, decide},
     digest::Sha256,
+    grant::{Action, for_publishing},
     issuer::Replay,
     publisher::Publisher,
     secret::Secret,
@@ -23,6 +24,7 @@ use crate::{
     refusals::WINDOW_SECONDS,
     session::pass::LONGEST_ACCESS_TOKEN,
     trust::{InForce, Trusted},
+    trusted_publishing,
 };
 
 mod aws;
@@ -65,6 +67,16 @@ pub(crate) struct Wanted<'a> {
     /// How many seconds the access token is to live.
     pub(crate) life: Option<i64>,
     pub(crate) client_id: &'a str,
+    pub(crate) purpose: Purpose,
+}
+
+/// What the access token is to be good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// All that the identity is granted.
+    All,
+    /// To publish, and nothing else.
+    Publish,
 }
 
 /// An outside token that is proven and decided about.
@@ -100,11 +112,19 @@ pub(crate) async fn assume(parts: &Parts, caller: &Caller, wanted: &Wanted<'_>) 
         issuer: &trusted.issuer,
         claims: &proven.claims,
         identity: wanted.identity,
+        needs: (wanted.purpose == Purpose::Publish).then_some(Action::Push),
         life: wanted.life,
         peer: Some(caller.context.peer),
         now,
     };
-    let permit = decide(&ask, &trust.policy).map_err(|denied| refuse_denied(&denied, wanted, &actor))?;
+    let mut permit = decide(&ask, &trust.policy).map_err(|denied| refuse_denied(&denied, wanted, &actor))?;
+    if wanted.purpose == Purpose::Publish {
+        permit.grants = for_publishing(&permit.grants);
+        trusted_publishing::check_life(&permit).map_err(|answer| Refusal {
+            identity: Some(permit.identity.to_string()),
+            ..refuse_genuine(answer, wanted, &actor)
+        })?;
+    }
     if parts.refusals.is_worn_out(&wanted.token_sha256) {
         // Replayed again and again: every further row in the log would say the same.
         let answer = OAuthError::slow_down(WINDOW_SECONDS);
@@ -129,7 +149,8 @@ fn parse<'a>(parts: &Parts, form: &'a Form) -> Result<Wanted<'a>, Refusal> {
     };
     let Frame { client_id, life } = check_frame(parts, form).map_err(|(answer, code)| refuse(answer, code))?;
     let client_id = client_id.unwrap_or(DEFAULT_CLIENT);
-    Ok(Wanted { outside_token, kind, token_sha256, identity: form.find("identity"), life, client_id })
+    let (identity, purpose) = (form.find("identity"), Purpose::All);
+    Ok(Wanted { outside_token, kind, token_sha256, identity, life, client_id, purpose })
 }
 
 /// What a request may say whatever it brings.
@@ -243,8 +264,12 @@ fn refuse_denied(denied: &Denied, wanted: &Wanted<'_>, actor: &Actor) -> Refusal
         Denied::NoSuchIdentity(_) | Denied::ClaimsDiffer { .. } | Denied::NoneMatches => {
             "; ask whoever runs this server to compare the identity's rule with the job's claims"
         }
+        Denied::SeveralMatch(_) if wanted.purpose == Purpose::Publish => {
+            "; let one only be granted `push`, or name one: `/_/oidc/mint-token?identity=NAME`"
+        }
         Denied::SeveralMatch(_) => "; pass `identity`",
         Denied::Trap { .. } => "; run the job on another event, or ask whoever runs this server",
+        Denied::LacksAction { .. } => "; ask whoever runs this server to grant it",
         Denied::Network(_) | Denied::Disabled(_) | Denied::Expired(_) | Denied::AuditMode(_) => {
             "; ask whoever runs this server"
         }
@@ -258,6 +283,16 @@ fn refuse_denied(denied: &Denied, wanted: &Wanted<'_>, actor: &Actor) -> Refusal
             .or_else(|| wanted.identity.map(|name| name.chars().take(128).flat_map(char::escape_debug).collect())),
         token_sha256: Some(wanted.token_sha256),
         ..Refusal::new(OAuthError::invalid_request(format!("{denied}{advice}")).because(denied.code()), denied.code())
+    }
+}
+
+/// Nothing is wrong with the token: the identity cannot give what is asked for.
+fn refuse_genuine(answer: OAuthError, wanted: &Wanted<'_>, actor: &Actor) -> Refusal {
+    let code = answer.reason.unwrap_or(answer.code);
+    Refusal {
+        actor: Some(Box::new(actor.clone())),
+        token_sha256: Some(wanted.token_sha256),
+        ..Refusal::new(answer, code)
     }
 }
 
@@ -298,11 +333,8 @@ async fn hand_out(
              grant it less, or by wider patterns",
             claims.grants.len(),
         );
-        let mut refusal = Refusal::new(OAuthError::invalid_request(text).because("too_many_grants"), "too_many_grants");
-        refusal.actor = Some(Box::new(actor));
-        refusal.identity = Some(identity);
-        refusal.token_sha256 = Some(wanted.token_sha256);
-        return Err(refusal);
+        let answer = OAuthError::invalid_request(text).because("too_many_grants");
+        return Err(Refusal { identity: Some(identity), ..refuse_genuine(answer, wanted, &actor) });
     }
 
     let mut granted = caller.event(now, AuditKind::TokenExchanged, Outcome::Success);

@@ -38,6 +38,7 @@ use crate::{
     stored_policy::StoredPolicy,
     token_endpoint,
     trust::{LoadedPolicy, Trust},
+    trusted_publishing,
 };
 
 /// The largest request body, in bytes: an outside token of 16 KiB with every character percent-encoded, and the rest.
@@ -209,6 +210,7 @@ impl Issuer {
             .route("/api/v1/audit", get(audit_api::get))
             .route("/api/v1/pull-tokens", get(pull_token_api::get).post(pull_token_api::post))
             .route("/api/v1/pull-tokens/{id}", delete(pull_token_api::delete))
+            .merge(trusted_publishing::routes())
             .merge(accounts::routes())
             .merge(admin::routes())
             .layer(DefaultBodyLimit::max(LARGEST_BODY))

@@ -31,6 +31,7 @@
 //! | `bounds` | how much one peer may ask of what is remembered for strangers |
 //! | `exchange` | RFC 8693: prove, decide, record, then hand out |
 //! | `narrower` | RFC 8693 again: an access token of ours for a narrower one |
+//! | `trusted_publishing` | `/_/oidc/…`: what uploaders ask for in a CI job, and where they find it (PEP 807) |
 //! | `service_accounts` | RFC 7523: machines that sign with a key of their own |
 //! | `revocation` | `POST /oauth/revoke` (RFC 7009) |
 //! | `discovery` | the well-known documents |
@@ -80,6 +81,7 @@ mod still_granted;
 mod stored_policy;
 mod token_endpoint;
 mod trust;
+mod trusted_publishing;
 
 pub use error::IssuerError;
 pub use issuer::{Issuer, IssuerOptions};

@@ -13,7 +13,7 @@ use daypass_oidc::verify;
 use crate::{
     caller::Caller,
     error::OAuthError,
-    exchange::{self, Frame, Issued, OutsideKind, Wanted, check_frame},
+    exchange::{self, Frame, Issued, OutsideKind, Purpose, Wanted, check_frame},
     form::Form,
     issuer::Parts,
     refusal::Refusal,
@@ -66,6 +66,7 @@ pub(crate) async fn grant(
         identity: Some(identity.as_str()),
         life,
         client_id: &unverified.iss,
+        purpose: Purpose::All,
     };
     exchange::assume(parts, caller, &wanted).await.map_err(|refusal| in_words_of(way, refusal))
 }

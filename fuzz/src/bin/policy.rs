@@ -30,7 +30,15 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = lint(&policy);
     for issuer in policy.issuers() {
         let claims = Claims::proven(&issuer.url, claims.as_object().expect("an object").clone());
-        let ask = Ask { issuer, claims: &claims, identity: None, life: None, peer: None, now: Timestamp::UNIX_EPOCH };
+        let ask = Ask {
+            issuer,
+            claims: &claims,
+            identity: None,
+            needs: None,
+            life: None,
+            peer: None,
+            now: Timestamp::UNIX_EPOCH,
+        };
         if let Ok(permit) = decide(&ask, &policy) {
             let identity = policy.identity_called(permit.identity.as_str()).expect("it is there");
             assert!(identity.differences(&claims).is_empty() && identity.enabled);

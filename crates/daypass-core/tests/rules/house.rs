@@ -40,7 +40,18 @@ pub(crate) fn ask(policy: &Policy, claims: &Value) -> Result<Permit, Denied> {
     let [issuer] = policy.issuers() else { panic!("one issuer") };
     let claims = Claims::proven(&issuer.url, claims.as_object().unwrap().clone());
     let peer = Some("192.0.2.7".parse().unwrap());
-    decide(&Ask { issuer, claims: &claims, identity: Some(NAME), life: None, peer, now: Timestamp::UNIX_EPOCH }, policy)
+    decide(
+        &Ask {
+            issuer,
+            claims: &claims,
+            identity: Some(NAME),
+            needs: None,
+            life: None,
+            peer,
+            now: Timestamp::UNIX_EPOCH,
+        },
+        policy,
+    )
 }
 
 /// The code of the refusal.

@@ -34,4 +34,5 @@ mod sign_out;
 mod tab;
 mod token;
 mod token_attacks;
+mod trusted_publishing;
 mod workloads;
