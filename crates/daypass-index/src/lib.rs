@@ -24,7 +24,7 @@
 //! | `manage` | `/api/v1/indexes/…`: yank, status, deletion |
 //! | `error` | refusals, and what they are in HTTP |
 
-#[expect(dead_code, reason = "uploads will ask it")]
+#[cfg_attr(not(test), expect(dead_code, reason = "uploads will ask it"))]
 mod attestation;
 mod audit;
 mod body;
@@ -53,7 +53,7 @@ mod source;
 mod target;
 mod upstream;
 
-pub use attestation::TrustRoot;
+pub use attestation::{InvalidTrustRoot, TrustRoot};
 pub use file_store::{FileStore, FileStoreError};
 pub use import::{ImportError, Imported, import_file};
 pub use index::Index;

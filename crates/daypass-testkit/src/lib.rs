@@ -4,6 +4,7 @@ pub mod aws;
 mod form;
 pub mod github;
 pub mod oidc;
+pub mod sigstore;
 pub mod upstream;
 pub mod wheel;
 pub mod workload;
