@@ -1,8 +1,10 @@
 //! OAuth clients: who may start a sign-in here, and where its answer may go.
 
 use crate::{
+    console,
     names::{ClientId, InvalidName},
     provider::SecretSource,
+    public_url::PublicUrl,
 };
 
 /// The command line, a public client that every server knows (RFC 6749 §2.1).
@@ -29,6 +31,16 @@ impl Client {
             id: COMMAND_LINE.parse()?,
             name: "the daypass command line".into(),
             redirect_uris: vec![loopback("127.0.0.1"), loopback("[::1]")],
+            secret: None,
+        })
+    }
+
+    /// The web console of `server` as a client.
+    pub fn console(server: &PublicUrl) -> Result<Self, InvalidName> {
+        Ok(Self {
+            id: console::CLIENT.parse()?,
+            name: "the web console".into(),
+            redirect_uris: vec![RedirectUri::Exact(server.join(console::CALLBACK).into())],
             secret: None,
         })
     }
@@ -138,6 +150,20 @@ mod tests {
             "daypass://callback",
         ] {
             assert!(!client.may_redirect_to(uri), "{uri}");
+        }
+    }
+
+    #[test]
+    fn the_console_is_sent_to_at_its_own_server_only() {
+        let console = Client::console(&"https://packages.example.com".parse().unwrap()).unwrap();
+        assert!(console.may_redirect_to("https://packages.example.com/console/callback"));
+        for uri in [
+            "https://packages.example.com/console/callback/",
+            "https://packages.example.com.evil.test/console/callback",
+            "http://packages.example.com/console/callback",
+            "http://127.0.0.1:4242/console/callback",
+        ] {
+            assert!(!console.may_redirect_to(uri), "{uri}");
         }
     }
 

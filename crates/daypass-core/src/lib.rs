@@ -32,6 +32,7 @@
 //! | [`policy`] | the policy file: issuers, identities, providers, clients and roles as data |
 //! | [`publisher`] | who publishes, as PEP 740 says it |
 //! | [`decide`] | claims + identities → permit or refusal |
+//! | [`console`] | how the web console's session stands in a browser |
 //! | [`key_rotation`] | when a signing key begins to sign, stops, and is forgotten |
 //! | [`access_token`] | the claims of the tokens that daypass signs (RFC 9068) |
 //! | [`audit`] | what happened, as an auditor reads it |
@@ -43,6 +44,7 @@ pub mod claims;
 pub mod client;
 pub mod clock;
 pub mod condition;
+pub mod console;
 pub mod decide;
 pub mod digest;
 pub mod grant;

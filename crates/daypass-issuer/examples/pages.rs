@@ -14,7 +14,7 @@ use daypass_issuer::pages::{
     device::{Confirm, Done, EnterCode},
     invite::{Accept, Accepted, PasskeyMake},
     onward::Onward,
-    outcome::{NoAccess, Problem, SignedIn},
+    outcome::{NoAccess, Problem, SignedIn, SignedOut},
 };
 
 const SERVER: &str = "packages.example.com";
@@ -193,6 +193,7 @@ fn outcomes() -> Vec<Page> {
         url: "#here",
     };
     vec![
+        ("signed-out", SignedOut { server: SERVER }.answer()),
         ("signed-in", SignedIn { server: SERVER, person: None }.answer()),
         ("signed-in-as", SignedIn { server: SERVER, person: Some("ada@example.com") }.answer()),
         ("no-access", no_access.answer()),

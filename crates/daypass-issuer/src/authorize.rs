@@ -67,7 +67,7 @@ pub(crate) async fn get(
 fn who_asks(parts: &Parts, query: &Form) -> Result<CodeRequest, &'static str> {
     let client_id = query.find("client_id").ok_or("The link names no client.")?;
     let client_id: ClientId = client_id.parse().map_err(|_| "The link names a client that is not registered.")?;
-    let client = parts.trust.in_force().policy.client(&client_id);
+    let client = parts.client(&client_id);
     let client = client.ok_or("The link names a client that is not registered.")?;
     let redirect_uri = query.find("redirect_uri").ok_or("The link does not say where to go on.")?;
     if !client.may_redirect_to(redirect_uri) {

@@ -14,7 +14,7 @@ pub(crate) fn client(parts: &Parts, headers: &HeaderMap, form: &Form) -> Result<
     })?;
     let trust = parts.trust.in_force();
     let id = named.id.parse::<ClientId>().ok();
-    let client = id.and_then(|id| trust.policy.client(&id));
+    let client = id.and_then(|id| parts.client(&id));
     let client = client.ok_or_else(|| unauthenticated("the client is not registered", "client_unknown"))?;
     match trust.client_secret(&client.id) {
         Some(expected) if named.secrets().any(|secret| Sha256::of(secret) == expected) => Ok(client),

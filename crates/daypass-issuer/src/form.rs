@@ -34,6 +34,12 @@ impl Form {
         Self::read(query.as_bytes())
     }
 
+    /// Parameters that we send ourselves.
+    pub(crate) fn of<const N: usize>(parameters: [(&str, &str); N]) -> Self {
+        let present = parameters.into_iter().filter(|(_, value)| !value.is_empty());
+        Self(present.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+
     fn read(encoded: &[u8]) -> Result<Self, OAuthError> {
         let mut parameters = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(encoded) {

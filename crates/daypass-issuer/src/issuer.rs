@@ -13,8 +13,19 @@ use axum::{
     routing::{delete, get, post},
 };
 use daypass_core::{
-    SignedDuration, Timestamp, clock::Clock, digest::Sha256, key_rotation::RotateEvery, names::IndexName, opaque::Kind,
-    person::SessionId, policy::Policy, public_url::PublicUrl, secret::Secret, session::SessionLimits,
+    SignedDuration, Timestamp,
+    client::Client,
+    clock::Clock,
+    console,
+    digest::Sha256,
+    key_rotation::RotateEvery,
+    names::{ClientId, IndexName},
+    opaque::Kind,
+    person::SessionId,
+    policy::Policy,
+    public_url::PublicUrl,
+    secret::Secret,
+    session::SessionLimits,
 };
 use daypass_oidc::jwks::KeySet;
 use daypass_store::Store;
@@ -26,6 +37,7 @@ use crate::{
     accounts::{self, Checks},
     admin, audit_api, authorize,
     bounds::Bounds,
+    console_session::{self, renewal::Renewals},
     device, discovery,
     error::IssuerError,
     introspection,
@@ -106,6 +118,8 @@ pub(crate) struct Parts {
     /// What checking passwords and passkeys remembers.
     pub(crate) accounts: Checks,
     pub(crate) bounds: Bounds,
+    /// The console's sessions that were renewed a moment ago.
+    pub(crate) console: Renewals,
     /// When a device asked last, in milliseconds since the epoch, and how many seconds it must wait.
     pub(crate) polls: Cache<Sha256, (i64, i64)>,
     /// Since when the refreshes of a session are counted, in milliseconds since the epoch, and how many there were.
@@ -119,6 +133,14 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
+    /// The OAuth client of that id: a registered one, the command line, or this server's own console.
+    pub(crate) fn client(&self, id: &ClientId) -> Option<Client> {
+        if id.as_str() == console::CLIENT {
+            return Client::console(&self.public_url).ok();
+        }
+        self.trust.in_force().policy.client(id)
+    }
+
     /// A value as text that only this server can read again, as `name`. It may travel through a browser.
     pub(crate) fn seal<T: Serialize>(&self, name: &str, value: &T) -> Option<String> {
         self.key_encryption_key.browsers().seal(name, value, self.clock.now())
@@ -165,6 +187,7 @@ impl Issuer {
             indexes,
             accounts: Checks::new(),
             bounds: Bounds::new(),
+            console: Renewals::new(),
             polls,
             refreshes,
             narrowed,
@@ -212,6 +235,7 @@ impl Issuer {
             .route("/api/v1/pull-tokens/{id}", delete(pull_token_api::delete))
             .merge(trusted_publishing::routes())
             .merge(accounts::routes())
+            .merge(console_session::routes())
             .merge(admin::routes())
             .layer(DefaultBodyLimit::max(LARGEST_BODY))
             .with_state(self.0.clone())

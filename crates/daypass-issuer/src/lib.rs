@@ -23,6 +23,7 @@
 //! | `device` | the device flow: a device asks, a person decides |
 //! | `session` | what a sign-in leaves, and how it is kept alive |
 //! | `client_auth` | which OAuth client asks, and whether it is really that one |
+//! | `console_session` | signing in to the web console, and out |
 //! | `introspection` | `POST /oauth/introspect` (RFC 7662) |
 //! | `session_api` | `GET /api/v1/session` |
 //! | `pull_token_api` | `/api/v1/pull-tokens` |
@@ -55,6 +56,7 @@ mod bounds;
 mod browser_seal;
 mod caller;
 mod client_auth;
+mod console_session;
 mod device;
 mod discovery;
 mod error;

@@ -44,7 +44,7 @@ pub(crate) async fn post(State(parts): State<Arc<Parts>>, request: Request) -> R
 }
 
 /// Ends the session of a refresh token, whichever of the session's it is: its holder wants it to be over.
-async fn end_session(parts: &Parts, caller: &Caller, digest: &Sha256) -> Result<(), StoreError> {
+pub(crate) async fn end_session(parts: &Parts, caller: &Caller, digest: &Sha256) -> Result<(), StoreError> {
     let Some(session) = parts.store.session_by_refresh(digest).await?.filter(|session| !session.ended) else {
         return Ok(());
     };

@@ -12,6 +12,7 @@ use axum::{
 use daypass_core::{
     SignedDuration, Timestamp,
     audit::{AuditKind, Outcome},
+    console,
     digest::Sha256,
     names::ClientId,
     opaque::Kind,
@@ -94,9 +95,11 @@ impl SignIn {
         self.began
     }
 
-    /// Whether it ends at a port of this computer (RFC 8252 §7.3).
+    /// Whether it ends at a port of this computer (RFC 8252 §7.3), at which anybody may listen. Our own console is not
+    /// meant, though the whole server may be there.
     pub(crate) fn goes_to_loopback(&self) -> bool {
-        matches!(&self.purpose, Purpose::Code(request) if request.redirect_uri.starts_with("http://"))
+        let native = |request: &CodeRequest| request.client_id.as_str() != console::CLIENT;
+        matches!(&self.purpose, Purpose::Code(request) if native(request) && request.redirect_uri.starts_with("http://"))
     }
 
     /// As the hidden field of a page.

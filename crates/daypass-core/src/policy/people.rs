@@ -9,6 +9,7 @@ use super::{InvalidPolicy, Policy, written::is_issuer_url};
 use crate::{
     claim_rule::ClaimRule,
     client::{COMMAND_LINE, Client, RedirectUri},
+    console,
     grant::{GrantedIndex, ProjectPattern},
     names::{ClientId, IdentityName, ProviderName, RoleName},
     person::LOCAL_PROVIDER,
@@ -169,6 +170,9 @@ impl WrittenClient {
         let makes = |reason| InvalidPolicy::Makes { kind: "client", name: id.to_string(), reason };
         if self.client_id.as_str() == COMMAND_LINE {
             return Err(makes("every server knows the command line already".to_owned()));
+        }
+        if self.client_id.as_str() == console::CLIENT {
+            return Err(makes("every server is this client itself, for its console".to_owned()));
         }
         let redirect_uris = self.redirect_uris.iter().map(|uri| uri.parse::<RedirectUri>());
         Ok(Client {

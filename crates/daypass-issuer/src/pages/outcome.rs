@@ -22,6 +22,21 @@ impl SignedIn<'_> {
     }
 }
 
+/// The console's session in this browser is over, by its person's own wish.
+#[derive(Debug, Clone, Template)]
+#[template(path = "signed_out.html")]
+pub struct SignedOut<'a> {
+    /// The server's `host` or `host:port`.
+    pub server: &'a str,
+}
+
+impl SignedOut<'_> {
+    /// The page.
+    pub fn answer(&self) -> Response {
+        draw(StatusCode::OK, Forms::Nowhere, self)
+    }
+}
+
 /// Somebody is who they say, but has no role here.
 #[derive(Debug, Clone, Template)]
 #[template(path = "no_access.html")]

@@ -78,7 +78,7 @@ pub(crate) async fn page(parts: &Parts, caller: &Caller, sign_in: &SignIn, told:
     let local = told.only.is_none() && (has_accounts(parts).await || providers.is_empty());
     let passkey = if local { passkey_question(parts, sign_in) } else { None };
     let client = match &sign_in.purpose {
-        Purpose::Code(asked) if asked.client_id.as_str() != COMMAND_LINE => policy.client(&asked.client_id),
+        Purpose::Code(asked) if asked.client_id.as_str() != COMMAND_LINE => parts.client(&asked.client_id),
         _ => None,
     };
     let asker = match (&sign_in.purpose, &client) {

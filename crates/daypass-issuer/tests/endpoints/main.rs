@@ -12,6 +12,7 @@ mod authenticator;
 mod authorize;
 mod code;
 mod code_and_credential;
+mod console;
 mod device;
 mod discovery;
 mod house;
