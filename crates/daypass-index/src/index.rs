@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     body::Buffers,
+    console::{self, names::KnownNames},
     content::Sender,
     file_store::FileStore,
     following::Following,
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) denials: Seldom,
     /// Files of which parts were sent a moment ago.
     pub(crate) parts: Seldom,
+    /// The names that the console searches.
+    pub(crate) names: KnownNames,
     /// The challenge for clients that can find their issuer (RFC 9728 §5.1).
     pub(crate) challenge: HeaderValue,
     _follower: Follower,
@@ -83,6 +86,7 @@ impl Index {
             public_url,
             denials,
             parts,
+            names: KnownNames::default(),
             challenge,
             _follower: follower,
         };
@@ -99,6 +103,11 @@ impl Index {
     pub fn is_for(path: &str) -> bool {
         let area = path.strip_prefix('/').and_then(|path| path.split('/').nth(1));
         manage::is_for(path) || matches!(area, Some("simple" | "files" | "legacy" | "pypi" | "provenance"))
+    }
+
+    /// The pages for people, `/console/…`. Signing in and out is the issuer's: it has routes of its own there.
+    pub fn console(&self) -> Router {
+        console::routes(Arc::clone(&self.0))
     }
 
     /// The routes of all indexes: `/{index}/simple/…`, `/{index}/files/…` and those beside them; and

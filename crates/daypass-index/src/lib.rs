@@ -22,12 +22,14 @@
 //! | `attestation` | attestations of uploaded files (PEP 740) |
 //! | `distribution` | what a file's name and metadata say |
 //! | `manage` | `/api/v1/indexes/…`: yank, status, deletion |
+//! | `console` | what people see: search, project pages |
 //! | `error` | refusals, and what they are in HTTP |
 
 #[cfg_attr(not(test), expect(dead_code, reason = "uploads will ask it"))]
 mod attestation;
 mod audit;
 mod body;
+mod console;
 mod content;
 mod credential;
 mod distribution;

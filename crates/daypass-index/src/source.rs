@@ -108,6 +108,11 @@ impl Source {
         self.view.only.as_ref().is_some_and(|only| !matched(only, project))
     }
 
+    /// Whether the name is private: no upstream is asked for it.
+    pub(crate) fn reserves(&self, project: &ProjectName) -> bool {
+        matched(&self.reserved, project)
+    }
+
     /// From memory only: the path of nearly all requests. `private`: no upstream may be asked.
     fn remembered(&self, all: &[Self], project: &ProjectName, private: bool) -> Remembered {
         if self.leaves_out(project) {

@@ -120,7 +120,8 @@ impl Parts {
 
     /// What answers requests; `process` is random.
     pub(crate) fn answers(&self, process: u64) -> Arc<Answers> {
-        let router = self.issuer.router().merge(health::router(self.store.clone(), self.counters.clone()));
+        let health = health::router(self.store.clone(), self.counters.clone());
+        let router = self.issuer.router().merge(self.index.console()).merge(health);
         Arc::new(Answers::new(router, self.index.clone(), self.proxies.clone(), self.counters.clone(), process))
     }
 

@@ -18,6 +18,7 @@ pub struct Wheel {
     requires_dist: Vec<String>,
     requires_python: Option<String>,
     padding: usize,
+    about: String,
 }
 
 impl Wheel {
@@ -30,6 +31,7 @@ impl Wheel {
             requires_dist: Vec::new(),
             requires_python: Some(">=3.9".to_owned()),
             padding: 0,
+            about: "\nBuilt by daypass-testkit.\n".to_owned(),
         }
     }
 
@@ -58,6 +60,13 @@ impl Wheel {
     #[must_use]
     pub fn padding(mut self, bytes: usize) -> Self {
         self.padding = bytes;
+        self
+    }
+
+    /// What ends the metadata instead: more headers, an empty line and a description, as somebody wrote them.
+    #[must_use]
+    pub fn about(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.about);
         self
     }
 
@@ -96,7 +105,7 @@ impl Wheel {
         for requirement in &self.requires_dist {
             text += &format!("Requires-Dist: {requirement}\n");
         }
-        text.push_str("\nBuilt by daypass-testkit.\n");
+        text.push_str(&self.about);
         text
     }
 

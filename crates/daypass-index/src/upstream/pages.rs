@@ -8,6 +8,7 @@ use std::sync::{
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use daypass_core::{clock::Clock, names::ProjectName};
+use futures_util::StreamExt as _;
 use moka::sync::Cache;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use url::Url;
@@ -129,6 +130,17 @@ impl UpstreamPages {
             Err(_) => Ok(page),
             newer => newer,
         }
+    }
+
+    /// The projects whose pages are kept. Nothing where that cannot be told.
+    pub(crate) async fn names(&self) -> Vec<ProjectName> {
+        let prefix = self.0.shelf.key(["pages"]);
+        let mut kept = self.0.files.objects().list(Some(&prefix));
+        let mut names = Vec::new();
+        while let Some(Ok(object)) = kept.next().await {
+            names.extend(object.location.filename().and_then(|name| name.parse().ok()));
+        }
+        names
     }
 
     /// Drops the page from memory, because something beside it has changed.

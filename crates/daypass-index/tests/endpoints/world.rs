@@ -161,6 +161,11 @@ impl World {
         self.index.router()
     }
 
+    /// The pages for people.
+    pub(crate) fn console(&self) -> Router {
+        self.index.console()
+    }
+
     pub(crate) fn files_folder(&self) -> std::path::PathBuf {
         self.folder.path().join("files")
     }
@@ -223,9 +228,19 @@ impl World {
 
     /// Sends a request with a body.
     pub(crate) async fn send_body(&self, request: axum::http::request::Builder, body: impl Into<Body>) -> Answer {
+        self.send_to(self.router(), request, body).await
+    }
+
+    /// Sends a request to a router of ours.
+    pub(crate) async fn send_to(
+        &self,
+        router: Router,
+        request: axum::http::request::Builder,
+        body: impl Into<Body>,
+    ) -> Answer {
         let context = RequestContext { id: RequestId { process: 1, number: 2 }, peer: IpAddr::V4(Ipv4Addr::LOCALHOST) };
         let request = request.extension(context).body(body.into()).unwrap();
-        let (head, body) = self.router().oneshot(request).await.unwrap().into_parts();
+        let (head, body) = router.oneshot(request).await.unwrap().into_parts();
         let phrase = head.extensions.get::<hyper::ext::ReasonPhrase>();
         let phrase = phrase.map(|phrase| String::from_utf8(phrase.as_bytes().to_vec()).unwrap()).unwrap_or_default();
         let collected = body.collect().await;
