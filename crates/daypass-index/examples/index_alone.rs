@@ -67,6 +67,7 @@ async fn main() {
         keys: Arc::new(ArcSwap::from_pointee(KeySet::from_jwk_values(&[signer.jwk()]).unwrap())),
         policy: Arc::new(ArcSwap::from_pointee(policy)),
         clock: Arc::new(SystemClock),
+        trust: None,
         pace: Pace::default(),
     };
     let index = Index::open(options).await.unwrap();

@@ -14,6 +14,7 @@ use daypass_store::{Store, StoreError};
 use tokio::task::JoinHandle;
 
 use crate::{
+    attestation::TrustRoot,
     body::Buffers,
     console::{self, names::KnownNames},
     content::Sender,
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) public_url: PublicUrl,
+    /// Whom attestations are believed from.
+    pub(crate) trust: Option<Arc<TrustRoot>>,
     /// Accesses that were denied a moment ago.
     pub(crate) denials: Seldom,
     /// Files of which parts were sent a moment ago.
@@ -63,7 +66,7 @@ impl Index {
     /// # Errors
     /// When the store cannot be read.
     pub async fn open(options: IndexOptions) -> Result<Self, StoreError> {
-        let IndexOptions { public_url, indexes, store, files, keys, policy, clock, pace } = options;
+        let IndexOptions { public_url, indexes, store, files, keys, policy, clock, trust, pace } = options;
         let hosting = indexes.iter().filter(|spec| spec.sources.contains(&SourceSpec::Hosted));
         let names = hosting.map(|spec| spec.name.clone());
         let following = Arc::new(Following::begin(store.clone(), Arc::clone(&clock), pace, names).await?);
@@ -84,6 +87,7 @@ impl Index {
             store,
             clock,
             public_url,
+            trust,
             denials,
             parts,
             names: KnownNames::default(),

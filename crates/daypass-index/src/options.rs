@@ -10,8 +10,8 @@ use daypass_oidc::jwks::KeySet;
 use daypass_store::Store;
 use url::Url;
 
-use crate::file_store::FileStore;
 pub use crate::manage::deletion::{Deletion, InvalidDeletion};
+use crate::{attestation::TrustRoot, file_store::FileStore};
 
 /// Everything the indexes of one server need.
 #[derive(Clone)]
@@ -30,6 +30,8 @@ pub struct IndexOptions {
     pub policy: Arc<ArcSwap<Policy>>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
+    /// Whom attestations are believed from. Without, uploads that bring some are refused.
+    pub trust: Option<Arc<TrustRoot>>,
     /// How long things may take and stay.
     pub pace: Pace,
 }

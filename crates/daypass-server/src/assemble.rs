@@ -14,7 +14,7 @@ use daypass_issuer::{Issuer, IssuerOptions};
 use daypass_store::{Store, StoreError};
 
 use crate::{
-    config::Settings,
+    config::{Settings, attestations},
     data_folder::DataFolder,
     failure::Failure,
     health::{self, Counters},
@@ -99,6 +99,7 @@ impl Parts {
             keys: issuer.keys(),
             policy: issuer.policy(),
             clock: clock.clone(),
+            trust: attestations::read(settings.trusted_root.as_deref())?,
             pace: Pace::default(),
         })
         .await

@@ -13,9 +13,10 @@ use daypass_store::StoreUrl;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use self::index::WrittenIndex;
+use self::{attestations::WrittenAttestations, index::WrittenIndex};
 use crate::{arguments::Place, failure::Failure};
 
+pub(crate) mod attestations;
 mod index;
 
 /// The commented file that `daypassd init` writes.
@@ -40,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) database: StoreUrl,
     pub(crate) policy: Vec<PathBuf>,
     pub(crate) indexes: Vec<IndexSpec>,
+    /// Whom attestations are believed from.
+    pub(crate) trusted_root: Option<PathBuf>,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) sessions: SessionLimits,
     pub(crate) rotate_keys_every: RotateEvery,
@@ -60,6 +63,8 @@ struct Written {
     index: Vec<WrittenIndex>,
     #[serde(default)]
     trusted_proxies: Vec<IpNet>,
+    #[serde(default)]
+    attestations: WrittenAttestations,
     #[serde(default)]
     session: WrittenSession,
     #[serde(default)]
@@ -159,6 +164,7 @@ impl Settings {
             database,
             policy,
             indexes,
+            trusted_root: written.attestations.trusted_root.map(|path| base.join(path)),
             trusted_proxies: written.trusted_proxies,
             sessions: written.session.check()?,
             rotate_keys_every: written.keys.rotate_every,

@@ -151,6 +151,7 @@ impl World {
             keys: Arc::clone(&keys),
             policy: Arc::clone(&policy),
             clock: Arc::clone(&clock) as _,
+            trust: None,
             pace,
         };
         let index = Index::open(options).await.unwrap();

@@ -5,12 +5,18 @@ use std::fmt::Write;
 use daypass_core::claim_rule::ClaimPath;
 
 use super::say;
-use crate::{arguments::Place, config::Settings, failure::Failure, policy_files};
+use crate::{
+    arguments::Place,
+    config::{Settings, attestations},
+    failure::Failure,
+    policy_files,
+};
 
 /// Reads everything the server would read, opens nothing, and says what it means.
 pub(crate) fn run(place: &Place) -> Result<(), Failure> {
     let settings = Settings::read(place)?;
     let loaded = policy_files::load(&settings.policy).0?;
+    attestations::read(settings.trusted_root.as_deref())?;
     say(&describe(&settings, &loaded.policy).unwrap_or_default())
 }
 
