@@ -30,6 +30,7 @@
 //! | `redeem`, `session`, `rotation` | how a session begins, ends and goes on |
 //! | `pull_token` | what tools keep that can do nothing better |
 //! | `worth` | what one token is worth now |
+//! | `upstream_use` | when files of upstream were last used |
 //! | `sweep` | forgetting what has ended |
 
 mod account;
@@ -42,6 +43,7 @@ mod device;
 mod error;
 mod exchange;
 mod hosted;
+mod hosted_blobs;
 mod hosted_change;
 mod hosted_project;
 mod invite;
@@ -62,6 +64,7 @@ mod standing;
 mod store;
 mod store_url;
 mod sweep;
+mod upstream_use;
 mod worth;
 mod writer;
 
@@ -72,6 +75,7 @@ pub use device::{AddDevice, DeviceDecision, DeviceState, NewDevice, StoredDevice
 pub use error::{Cause, StoreError};
 pub use exchange::{Spend, SpentProof};
 pub use hosted::{AddFile, HostedFile};
+pub use hosted_blobs::{HOSTED_BLOBS_AT_ONCE, HostedBlobs};
 pub use hosted_change::{CatalogueChange, Changed, Which};
 pub use hosted_project::{HostedProject, ProjectChange};
 pub use invite::{Credential, Invite, NewInvite};

@@ -50,6 +50,8 @@ mod rotations;
 mod sessions;
 #[path = "conformance/signing_keys.rs"]
 mod signing_keys;
+#[path = "conformance/upstream_uses.rs"]
+mod upstream_uses;
 #[path = "conformance/worth.rs"]
 mod worth;
 
@@ -98,6 +100,7 @@ promises! {
     signing_keys::a_key_goes_through_its_states_and_leaves_its_private_half_behind,
     signing_keys::what_was_thought_out_for_other_keys_is_not_done,
     signing_keys::of_two_replicas_that_rotate_at_once_exactly_one_does,
+    upstream_uses::the_last_use_of_a_file_counts_and_can_be_forgotten,
     hosted_files::the_same_file_is_identical_and_other_bytes_are_a_conflict,
     hosted_files::the_catalogue_version_grows_with_its_own_index_only,
     hosted_files::a_replica_learns_which_projects_changed_and_a_project_stays_when_its_files_are_gone,
