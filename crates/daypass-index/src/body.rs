@@ -14,7 +14,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use object_store::{GetOptions, GetRange, GetResultPayload};
 
 use crate::{
-    file_store::{Blob, FileStore, FileStoreError, blocking, read_at},
+    file_store::{Blob, FileStore, FileStoreError, Held, blocking, read_at},
     upstream::download::Stream,
 };
 
@@ -32,14 +32,47 @@ pub(crate) async fn kept(
     size: u64,
     part: Range<u64>,
 ) -> Result<Body, FileStoreError> {
+    let held = files.hold(&blob);
     let options = GetOptions { range: Some(GetRange::Bounded(part.clone())), ..GetOptions::default() };
-    let found = files.objects().get_opts(&blob.key(), options).await?;
-    if found.meta.size != size {
+    let found = match files.objects().get_opts(&blob.key(), options).await.map_err(FileStoreError::from) {
+        Ok(found) => found,
+        // A part behind the end of a file that is too short, or a store that does not work?
+        Err(error) => match files.length(&blob.key()).await {
+            Ok(length) if length != size => {
+                tracing::error!(sha256 = %blob.sha256, size, found = length, "a file does not have its length");
+                return Err(FileStoreError::Absent);
+            }
+            _ => return Err(error),
+        },
+    };
+    if found.meta.size != size || found.range != part {
+        tracing::error!(sha256 = %blob.sha256, size, found = found.meta.size, "a file does not have its length");
         return Err(FileStoreError::Absent);
     }
     Ok(match found.payload {
+        // An open file stays readable even when it is evicted.
         GetResultPayload::File(file, _) => local(Arc::new(file), buffers.clone(), part),
-        GetResultPayload::Stream(bytes) => Body::from_stream(bytes.map_err(io::Error::other)),
+        GetResultPayload::Stream(bytes) => {
+            Body::from_stream(exactly(bytes.map_err(io::Error::other), part.end - part.start, held))
+        }
+    })
+}
+
+/// The pieces, which must be so many bytes: a store whose answer ends early must not look like a file that ends there.
+fn exactly(
+    pieces: impl futures_util::Stream<Item = io::Result<Bytes>> + Send + Unpin + 'static,
+    length: u64,
+    held: Held,
+) -> impl futures_util::Stream<Item = io::Result<Bytes>> + Send + 'static {
+    stream::try_unfold((pieces, length, held), |(mut pieces, missing, held)| async move {
+        match pieces.try_next().await? {
+            Some(piece) => match missing.checked_sub(piece.len() as u64) {
+                Some(missing) => Ok(Some((piece, (pieces, missing, held)))),
+                None => Err(io::Error::other("more bytes than were asked for")),
+            },
+            None if missing == 0 => Ok(None),
+            None => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
     })
 }
 
@@ -168,5 +201,21 @@ impl Drop for Buffer {
         if home.len() < BUFFERS {
             home.push(std::mem::take(&mut self.bytes));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_that_ends_early_or_late_breaks_the_body() {
+        let read = async |length| {
+            let pieces = stream::iter([Ok(Bytes::from_static(b"abc")), Ok(Bytes::from_static(b"def"))]);
+            exactly(pieces, length, Held::none()).try_collect::<Vec<_>>().await.map(|pieces| pieces.concat())
+        };
+        assert_eq!(read(6).await.unwrap(), b"abcdef");
+        assert_eq!(read(7).await.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert!(read(5).await.is_err());
     }
 }

@@ -74,6 +74,9 @@ impl Sender {
             Part::Range(first, end) => (StatusCode::PARTIAL_CONTENT, first, end),
             Part::Nothing => return Err(Refusal::RangeNotSatisfiable { size }),
         };
+        if matches!(bytes, Bytes::Kept) {
+            self.files.was_used(&blob);
+        }
         let body = match bytes {
             Bytes::Unseen => Ok(Body::empty()),
             _ if *method == Method::HEAD || first == end => Ok(Body::empty()),

@@ -18,7 +18,7 @@ use crate::{
     body::Buffers,
     console::{self, names::KnownNames},
     content::Sender,
-    file_store::FileStore,
+    file_store::{FileStore, quota::Housekeeping},
     following::Following,
     guard::Guard,
     hosted::HostedPages,
@@ -56,7 +56,8 @@ pub(crate) struct Shared {
     pub(crate) names: KnownNames,
     /// The challenge for clients that can find their issuer (RFC 9728 §5.1).
     pub(crate) challenge: HeaderValue,
-    _follower: Follower,
+    _follower: Task,
+    _housekeeping: Option<Task>,
 }
 
 impl Index {
@@ -71,7 +72,9 @@ impl Index {
         let names = hosting.map(|spec| spec.name.clone());
         let following = Arc::new(Following::begin(store.clone(), Arc::clone(&clock), pace, names).await?);
         let follower = Arc::clone(&following);
-        let follower = Follower(tokio::spawn(async move { follower.run().await }));
+        let follower = Task(tokio::spawn(async move { follower.run().await }));
+        let housekeeping = Housekeeping::of(&files, &store, &clock);
+        let housekeeping = housekeeping.map(|work| Task(tokio::spawn(work.run(pace.housekeeping))));
         let resource = public_url.join("/.well-known/oauth-protected-resource");
         let challenge = HeaderValue::try_from(format!("Bearer resource_metadata=\"{resource}\""))
             .unwrap_or(HeaderValue::from_static("Bearer"));
@@ -93,6 +96,7 @@ impl Index {
             names: KnownNames::default(),
             challenge,
             _follower: follower,
+            _housekeeping: housekeeping,
         };
         Ok(Self(Arc::new(shared)))
     }
@@ -167,10 +171,10 @@ fn sources(
     specs.into_iter().map(source).collect()
 }
 
-/// The task that follows the store; ends when dropped.
-struct Follower(JoinHandle<()>);
+/// Work beside the requests; ends when dropped.
+struct Task(JoinHandle<()>);
 
-impl Drop for Follower {
+impl Drop for Task {
     fn drop(&mut self) {
         self.0.abort();
     }

@@ -11,6 +11,7 @@
 //! | [`index`] | everything put together: [`Index::open`], [`Index::router`] |
 //! | [`options`] | what an index is given |
 //! | [`import`] | puts a file into an index, offline |
+//! | [`care`] | looks after hosted files: verifying, sweeping |
 //! | [`file_store`] | where bytes are kept, whole or not at all |
 //! | `serve` | one request: parse, who asks, decide, do |
 //! | `target`, `negotiate`, `range` | what a request asks for |
@@ -29,6 +30,7 @@
 mod attestation;
 mod audit;
 mod body;
+pub mod care;
 mod console;
 mod content;
 mod credential;
@@ -56,7 +58,8 @@ mod target;
 mod upstream;
 
 pub use attestation::{InvalidTrustRoot, TrustRoot};
-pub use file_store::{FileStore, FileStoreError};
+pub use care::{Care, CareError};
+pub use file_store::{AMBIENT_VARIABLES, FileStore, FileStoreError, S3Keys, S3Spec};
 pub use import::{ImportError, Imported, import_file};
 pub use index::Index;
 pub use options::{Deletion, IndexOptions, IndexSpec, InvalidDeletion, Pace, SourceSpec, UpstreamSpec, View};

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use moka::sync::Cache;
-use object_store::ObjectStoreExt as _;
 
 use crate::file_store::{Blob, FileStore, FileStoreError};
 
@@ -26,11 +25,7 @@ impl SmallFiles {
         if let Some(bytes) = self.0.get(blob) {
             return Ok(bytes);
         }
-        let found = files.objects().get(&blob.key()).await?;
-        if found.meta.size != size {
-            return Err(FileStoreError::Absent);
-        }
-        let bytes = found.bytes().await?;
+        let bytes = files.get_whole(blob, size).await?;
         self.0.insert(*blob, bytes.clone());
         Ok(bytes)
     }
@@ -39,7 +34,7 @@ impl SmallFiles {
     pub(crate) async fn size_of(&self, files: &FileStore, blob: &Blob) -> Result<u64, FileStoreError> {
         match self.0.get(blob) {
             Some(bytes) => Ok(bytes.len() as u64),
-            None => Ok(files.objects().head(&blob.key()).await?.size),
+            None => files.length(&blob.key()).await,
         }
     }
 }

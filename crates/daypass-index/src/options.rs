@@ -11,7 +11,10 @@ use daypass_store::Store;
 use url::Url;
 
 pub use crate::manage::deletion::{Deletion, InvalidDeletion};
-use crate::{attestation::TrustRoot, file_store::FileStore};
+use crate::{
+    attestation::TrustRoot,
+    file_store::{FileStore, quota::LOOK_EVERY},
+};
 
 /// Everything the indexes of one server need.
 #[derive(Clone)]
@@ -122,6 +125,8 @@ pub struct Pace {
     pub follow: Duration,
     /// For how long revocations may be unknown before nobody is let in any more.
     pub blind: Duration,
+    /// How often it is looked at whether upstream's files are within their quota.
+    pub housekeeping: Duration,
 }
 
 impl Default for Pace {
@@ -137,6 +142,7 @@ impl Default for Pace {
             turn: Duration::from_secs(30),
             follow: Duration::from_secs(1),
             blind: Duration::from_secs(4),
+            housekeeping: LOOK_EVERY,
         }
     }
 }

@@ -82,6 +82,11 @@ impl ScratchFile {
         Arc::clone(&self.file)
     }
 
+    /// How many bytes it has now.
+    pub(super) fn length(&self) -> u64 {
+        self.file.metadata().map(|metadata| metadata.len()).unwrap_or_default()
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }

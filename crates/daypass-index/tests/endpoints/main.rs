@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod audit_rows;
+mod care;
 mod console;
 mod crash;
 mod hosted_files;
@@ -11,6 +12,7 @@ mod manage;
 mod pages;
 mod people;
 mod pull_tokens;
+mod quota;
 mod refusals;
 mod signer;
 mod sockets;

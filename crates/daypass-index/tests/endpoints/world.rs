@@ -124,6 +124,20 @@ impl World {
         world
     }
 
+    /// The same with other files: with a quota, or elsewhere than in a folder.
+    pub(crate) async fn with_files(
+        upstream: &Upstream,
+        change: impl FnOnce(&mut Pace),
+        files: impl FnOnce(&Path) -> FileStore,
+    ) -> Self {
+        let (mut pace, folder) = (quick(), Arc::new(TempDir::new().unwrap()));
+        change(&mut pace);
+        let files = files(&folder.path().join("files"));
+        let behind = Some(upstream.url().parse().unwrap());
+        let indexes = vec![IndexSpec::simple("python".parse().unwrap(), behind)];
+        Self { upstream: Some(upstream.url()), ..Self::over(folder, indexes, pace, files).await }
+    }
+
     async fn start(folder: Arc<TempDir>, upstream: Option<String>, pace: Pace) -> Self {
         let behind = upstream.as_ref().map(|url| url.parse().unwrap());
         let indexes = vec![IndexSpec::simple("python".parse().unwrap(), behind)];
@@ -136,10 +150,14 @@ impl World {
     }
 
     async fn of(folder: Arc<TempDir>, indexes: Vec<IndexSpec>, pace: Pace) -> Self {
+        let files = FileStore::folder(&folder.path().join("files")).unwrap();
+        Self::over(folder, indexes, pace, files).await
+    }
+
+    async fn over(folder: Arc<TempDir>, indexes: Vec<IndexSpec>, pace: Pace, files: FileStore) -> Self {
         let clock = Arc::new(ManualClock::new("2026-11-23T00:00:00Z".parse().unwrap()));
         let database = folder.path().join("daypass.db");
         let store = Store::open(&database.to_str().unwrap().parse().unwrap()).await.unwrap();
-        let files = FileStore::folder(&folder.path().join("files")).unwrap();
         let signer = Signer::new("key-1");
         let keys = Arc::new(ArcSwap::from_pointee(KeySet::from_jwk_values(&[signer.jwk()]).unwrap()));
         let policy = Arc::new(ArcSwap::from_pointee(policy(POLICY)));
