@@ -42,9 +42,11 @@ pub(crate) enum Command {
     Audit(Audit),
     /// List, rotate and revoke the signing keys, also while the server runs
     Key(Key),
+    /// Verify what is hosted, and sweep what nothing names, also while the server runs
+    Files(Files),
     /// Bring the database to this version's schema
     Migrate(Place),
-    /// Check everything the server needs: folder, database, policy, issuers, upstreams
+    /// Check everything the server needs: folder, file store, database, policy, issuers, upstreams
     Doctor(Place),
     /// Print a completion script for a shell
     Completion {
@@ -250,6 +252,41 @@ impl KeyAction {
     pub(crate) fn place(&self) -> &Place {
         match self {
             Self::List { place, .. } | Self::Rotate { place, .. } | Self::Revoke { place, .. } => place,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Files {
+    #[command(subcommand)]
+    pub(crate) action: FilesAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum FilesAction {
+    /// Read every hosted file and compare it with the catalogue; what is damaged is listed, and exit status 4 says so
+    Verify {
+        #[command(flatten)]
+        place: Place,
+        /// How to write it
+        #[arg(short, long, value_enum, default_value_t = Output::Text)]
+        output: Output,
+    },
+    /// Move what nothing has named for a day into the trash, and empty the trash; the server does it each day
+    Sweep {
+        #[command(flatten)]
+        place: Place,
+        /// How to write it
+        #[arg(short, long, value_enum, default_value_t = Output::Text)]
+        output: Output,
+    },
+}
+
+impl FilesAction {
+    /// Where the configuration and the data are.
+    pub(crate) fn place(&self) -> &Place {
+        match self {
+            Self::Verify { place, .. } | Self::Sweep { place, .. } => place,
         }
     }
 }

@@ -9,13 +9,13 @@ use daypass_core::{
     policy::Policy,
     public_url::PublicUrl,
 };
-use daypass_index::{FileStore, Index, IndexOptions, Pace};
+use daypass_index::{Care, FileStore, FileStoreError, Index, IndexOptions, Pace};
 use daypass_issuer::{Issuer, IssuerOptions};
 use daypass_store::{Store, StoreError};
 
 use crate::{
-    config::{Settings, attestations},
-    data_folder::DataFolder,
+    config::{Settings, attestations, byte_size::ByteSize, files::FilesPlace},
+    data_folder::{self, DataFolder},
     failure::Failure,
     health::{self, Counters},
     listener::Answers,
@@ -29,6 +29,7 @@ pub(crate) struct Parts {
     counters: Arc<Counters>,
     issuer: Issuer,
     index: Index,
+    care: Care,
     proxies: Proxies,
     policy: Arc<ArcSwap<Policy>>,
     policy_paths: Vec<PathBuf>,
@@ -65,9 +66,36 @@ pub(crate) fn store_failure(error: StoreError) -> Failure {
     }
 }
 
-/// The place for packages in the data folder.
-pub(crate) fn open_files(data: &DataFolder) -> Result<FileStore, Failure> {
-    FileStore::folder(&data.files()?).map_err(Failure::data)
+/// The place for packages, which was not asked anything yet.
+pub(crate) fn open_files(settings: &Settings, data: &DataFolder) -> Result<FileStore, Failure> {
+    let files = match &settings.files.place {
+        FilesPlace::InData => FileStore::folder(&data.files()?),
+        FilesPlace::Folder(path) => {
+            data_folder::open_folder(path)?;
+            FileStore::folder(path)
+        }
+        FilesPlace::S3(spec) => FileStore::s3(spec, &data.scratch()?),
+    };
+    let files = files.map_err(|error| files_failure(settings, &error))?;
+    Ok(files.with_upstream_quota(settings.files.upstream_quota.map(ByteSize::bytes)))
+}
+
+/// The same, and it was found that it can be relied on.
+pub(crate) async fn open_probed_files(settings: &Settings, data: &DataFolder) -> Result<FileStore, Failure> {
+    let files = open_files(settings, data)?;
+    files.probe().await.map_err(|error| files_failure(settings, &error))?;
+    Ok(files)
+}
+
+fn files_failure(settings: &Settings, error: &FileStoreError) -> Failure {
+    let failure = Failure::data(format!("packages cannot be kept ({}): {}", settings.files, error.in_full()));
+    failure.hint(match (&settings.files.place, error) {
+        (_, FileStoreError::Unfit(_)) => "use another store, or a folder: docs/guides/storage.md says what it must do",
+        (FilesPlace::S3(_), _) => {
+            "see that bucket, region, endpoint and keys in `[files] s3` are right, and that this machine reaches it"
+        }
+        _ => "it must be writable by the user that runs daypassd, on a disk with room",
+    })
 }
 
 impl Parts {
@@ -91,11 +119,13 @@ impl Parts {
         })
         .await
         .map_err(Failure::data)?;
+        let files = open_probed_files(settings, data).await?;
+        let care = Care::new(store.clone(), files.clone());
         let index = Index::open(IndexOptions {
             public_url: public_url.clone(),
             indexes: settings.indexes.clone(),
             store: store.clone(),
-            files: open_files(data)?,
+            files,
             keys: issuer.keys(),
             policy: issuer.policy(),
             clock: clock.clone(),
@@ -110,6 +140,7 @@ impl Parts {
             policy: issuer.policy(),
             issuer,
             index,
+            care,
             proxies: Proxies::new(settings.trusted_proxies.clone()),
             policy_paths: settings.policy.clone(),
             watch,
@@ -128,8 +159,8 @@ impl Parts {
 
     /// What goes on beside the requests, until it is dropped.
     pub(crate) async fn run(mut self) {
-        let issuer = self.issuer.clone();
-        tokio::join!(issuer.run(), self.follow_policy());
+        let (issuer, care, clock) = (self.issuer.clone(), self.care.clone(), Arc::clone(&self.clock));
+        tokio::join!(issuer.run(), self.follow_policy(), care.run(move || clock.now()));
     }
 
     async fn follow_policy(&mut self) {

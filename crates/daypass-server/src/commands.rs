@@ -3,6 +3,7 @@
 mod audit;
 mod check_config;
 mod doctor;
+mod files;
 mod import;
 mod init;
 mod key;
@@ -29,6 +30,7 @@ pub(crate) async fn run(command: Command) -> Result<(), Failure> {
         Command::User(user) => user::run(user).await,
         Command::Audit(audit) => audit::run(audit).await,
         Command::Key(key) => key::run(key).await,
+        Command::Files(files) => files::run(files).await,
         Command::Migrate(place) => migrate::run(&place).await,
         Command::Doctor(place) => doctor::run(&place).await,
         Command::Completion { shell } => {

@@ -1,5 +1,8 @@
 //! What the server is told: the configuration file, and the flags, which win.
 
+pub(crate) mod byte_size;
+pub(crate) mod files;
+
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
@@ -10,6 +13,7 @@ use daypass_core::{
 };
 use daypass_index::IndexSpec;
 use daypass_store::StoreUrl;
+use files::{FilesSettings, WrittenFiles};
 use ipnet::IpNet;
 use serde::Deserialize;
 
@@ -43,6 +47,7 @@ pub(crate) struct Settings {
     pub(crate) indexes: Vec<IndexSpec>,
     /// Whom attestations are believed from.
     pub(crate) trusted_root: Option<PathBuf>,
+    pub(crate) files: FilesSettings,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) sessions: SessionLimits,
     pub(crate) rotate_keys_every: RotateEvery,
@@ -61,6 +66,8 @@ struct Written {
     policy: Vec<PathBuf>,
     #[serde(default)]
     index: Vec<WrittenIndex>,
+    #[serde(default)]
+    files: WrittenFiles,
     #[serde(default)]
     trusted_proxies: Vec<IpNet>,
     #[serde(default)]
@@ -165,6 +172,7 @@ impl Settings {
             policy,
             indexes,
             trusted_root: written.attestations.trusted_root.map(|path| base.join(path)),
+            files: written.files.check(&base, files::environment)?,
             trusted_proxies: written.trusted_proxies,
             sessions: written.session.check()?,
             rotate_keys_every: written.keys.rotate_every,

@@ -20,6 +20,18 @@ const URL_FILE: &str = "public-url";
 /// The folder for packages.
 const FILES: &str = "files";
 
+/// The folder for files on their way to another place.
+const SCRATCH: &str = "scratch";
+
+/// Creates a folder for packages (0700, whatever the umask) or checks the one that is there.
+pub(crate) fn open_folder(path: &Path) -> Result<(), Failure> {
+    create_private(path).map_err(|error| {
+        Failure::data(format!("could not create the folder {}: {error}", path.display()))
+            .hint("choose another as `[files] folder`, or create it for the user that runs daypassd")
+    })?;
+    refuse_open_to_others(path)
+}
+
 /// A data folder that exists and is closed to others.
 #[derive(Debug)]
 pub(crate) struct DataFolder(PathBuf);
@@ -113,6 +125,13 @@ impl DataFolder {
     /// The folder for packages.
     pub(crate) fn files(&self) -> Result<PathBuf, Failure> {
         let path = self.0.join(FILES);
+        create_private(&path).map_err(|error| self.unusable(&error))?;
+        Ok(path)
+    }
+
+    /// The folder for files that are still being written, where packages are kept elsewhere.
+    pub(crate) fn scratch(&self) -> Result<PathBuf, Failure> {
+        let path = self.0.join(SCRATCH);
         create_private(&path).map_err(|error| self.unusable(&error))?;
         Ok(path)
     }

@@ -29,6 +29,7 @@ fn describe(settings: &Settings, policy: &daypass_core::policy::Policy) -> Resul
     }
     writeln!(text, "data        {}", settings.data.display())?;
     writeln!(text, "database    {}", settings.database)?;
+    writeln!(text, "files       {}", settings.files)?;
     for index in &settings.indexes {
         let sources: Vec<String> = index.sources.iter().map(ToString::to_string).collect();
         let upstream = sources.join(", then ");

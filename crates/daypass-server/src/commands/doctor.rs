@@ -8,7 +8,7 @@ use daypass_oidc::issuer_keys::IssuerKeys;
 use super::say;
 use crate::{
     arguments::Place,
-    assemble::{open_files, open_store},
+    assemble::{open_probed_files, open_store},
     config::Settings,
     data_folder::DataFolder,
     failure::Failure,
@@ -31,11 +31,14 @@ pub(crate) async fn run(place: &Place) -> Result<(), Failure> {
         say(&line)
     };
     let data = DataFolder::open(&settings.data);
-    let files = data.as_ref().map_err(ToString::to_string).and_then(|data| {
-        data.key_encryption_key().map_err(|error| error.to_string())?;
-        open_files(data).map(drop).map_err(|error| error.to_string())
-    });
-    tell(&format!("data folder {}", settings.data.display()), files)?;
+    let folder = data.as_ref().map_err(ToString::to_string);
+    let key = folder.and_then(|data| data.key_encryption_key().map(drop).map_err(|error| error.to_string()));
+    tell(&format!("data folder {}", settings.data.display()), key)?;
+    let files = match &data {
+        Ok(data) => open_probed_files(&settings, data).await.map(drop).map_err(|failure| failure.to_string()),
+        Err(_) => Err("the data folder is not well".to_owned()),
+    };
+    tell(&format!("files {}", settings.files), files)?;
     let database = match open_store(&settings).await {
         Ok(store) => {
             let read = store.signing_keys().await.map(drop).map_err(|error| error.to_string());

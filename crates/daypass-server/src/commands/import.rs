@@ -14,7 +14,7 @@ use daypass_index::{Imported, import_file};
 use super::say;
 use crate::{
     arguments::Import,
-    assemble::{open_files, open_store},
+    assemble::{open_probed_files, open_store},
     config::Settings,
     data_folder::DataFolder,
     failure::Failure,
@@ -33,7 +33,7 @@ pub(crate) async fn run(import: Import) -> Result<(), Failure> {
     }
     let paths = expand(&import.files)?;
     let data = DataFolder::open(&settings.data)?;
-    let files = open_files(&data)?;
+    let files = open_probed_files(&settings, &data).await?;
     let store = open_store(&settings).await?;
     let mut refused = 0;
     for path in &paths {
