@@ -159,9 +159,9 @@ name_type!(
 );
 
 /// First path segments that the server keeps for itself, so no index can be called so.
-pub const RESERVED_INDEX_NAMES: [&str; 12] = [
-    "api", "assets", "console", "device", "healthz", "invite", "legacy", "metrics", "oauth", "readyz", "registry",
-    "simple",
+pub const RESERVED_INDEX_NAMES: [&str; 13] = [
+    "api", "assets", "console", "device", "healthz", "invite", "legacy", "metrics", "oauth", "packages", "readyz",
+    "registry", "simple",
 ];
 
 fn index_name(text: &str) -> Result<String, InvalidName> {

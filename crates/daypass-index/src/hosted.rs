@@ -9,12 +9,14 @@ use daypass_core::{
 use daypass_store::{HostedFile, HostedProject, Store};
 use moka::sync::Cache;
 use pep440_rs::Version;
+use serde_json::{Value, json};
 
 use crate::{
     error::Refusal,
     file_store::blocking,
     flight::Flights,
-    page::{self, CoreMetadata, PageFile, ProjectPage, prepared::PreparedPage},
+    namespace::Namespaces,
+    page::{self, CoreMetadata, NAMESPACES_MINOR, PageFile, ProjectPage, prepared::PreparedPage},
 };
 
 /// How many bytes of pages are held in memory.
@@ -50,6 +52,7 @@ type Outcome = Result<Option<Arc<HostedPage>>, Refusal>;
 pub(crate) struct HostedPages {
     store: Store,
     index: IndexName,
+    namespaces: Namespaces,
     known: Cache<ProjectName, Arc<HostedPage>>,
     /// Names that were not hosted when they were asked for. One that is hosted since has changed since.
     absent: Cache<ProjectName, ()>,
@@ -57,11 +60,11 @@ pub(crate) struct HostedPages {
 }
 
 impl HostedPages {
-    pub(crate) fn new(store: Store, index: IndexName) -> Self {
+    pub(crate) fn new(store: Store, index: IndexName, namespaces: Namespaces) -> Self {
         let weigh = |_: &ProjectName, page: &Arc<HostedPage>| page.prepared.weight();
         let known = Cache::builder().weigher(weigh).max_capacity(PAGES_IN_MEMORY).build();
         let absent = Cache::builder().max_capacity(ABSENT_IN_MEMORY).build();
-        Self { store, index, known, absent, flights: Flights::default() }
+        Self { store, index, namespaces, known, absent, flights: Flights::default() }
     }
 
     /// The page, if it is in memory and made from this version of the project or a later one.
@@ -81,9 +84,9 @@ impl HostedPages {
             return Ok(Some(page));
         }
         let (store, index, named) = (self.store.clone(), self.index.clone(), project.clone());
-        let (known, absent) = (self.known.clone(), self.absent.clone());
+        let (known, absent, namespaces) = (self.known.clone(), self.absent.clone(), self.namespaces.clone());
         let make = move || async move {
-            let Some(page) = make(&store, &index, &named).await? else {
+            let Some(page) = make(&store, &index, &named, &namespaces).await? else {
                 absent.insert(named, ());
                 return Ok(None);
             };
@@ -102,12 +105,18 @@ fn unreadable(error: &daypass_store::StoreError) -> Refusal {
     UNREADABLE
 }
 
-async fn make(store: &Store, index: &IndexName, project: &ProjectName) -> Result<Option<HostedPage>, Refusal> {
+async fn make(
+    store: &Store,
+    index: &IndexName,
+    project: &ProjectName,
+    namespaces: &Namespaces,
+) -> Result<Option<HostedPage>, Refusal> {
     // The project first: its files may be newer than its version, and then they are read once more.
     let found = store.hosted_project(index, project).await.map_err(|error| unreadable(&error))?;
     let Some(found) = found else { return Ok(None) };
     let files = store.hosted_files(index, project).await.map_err(|error| unreadable(&error))?;
-    let page = page_of(project, &found, &files);
+    let mut page = page_of(project, &found, &files);
+    name_namespaces(&mut page, namespaces);
     let prepared = blocking(move || Ok(PreparedPage::new(page))).await.map_err(|_| UNREADABLE)?;
     Ok(Some(HostedPage { prepared, project: found, files }))
 }
@@ -130,9 +139,23 @@ fn page_of(project: &ProjectName, found: &HostedProject, files: &[HostedFile]) -
         api_minor: API_MINOR,
         versions: Some(versions.into_iter().map(Into::into).collect()),
         status,
+        serial: Some(found.version),
         files: files.iter().map(page_file).collect(),
         extra: serde_json::Map::new(),
     }
+}
+
+/// PEP 752: what a page says from version 1.5 on; an index without namespaces does not support them, and says nothing.
+///
+/// Whoever uploaded the project owned its namespace then: nobody else could.
+fn name_namespaces(page: &mut ProjectPage, namespaces: &Namespaces) {
+    if namespaces.is_empty() {
+        return;
+    }
+    let holding: Vec<_> = namespaces.holding(&page.name).map(|it| json!({ "name": it.name, "owned": true })).collect();
+    let value = if holding.is_empty() { Value::Null } else { holding.into() };
+    page.extra.insert("namespaces".to_owned(), value);
+    page.api_minor = NAMESPACES_MINOR;
 }
 
 fn page_file(file: &HostedFile) -> PageFile {

@@ -110,7 +110,9 @@ impl Index {
     /// Whether a path is one of [`Index::router`]'s, of whatever index.
     pub fn is_for(path: &str) -> bool {
         let area = path.strip_prefix('/').and_then(|path| path.split('/').nth(1));
-        manage::is_for(path) || matches!(area, Some("simple" | "files" | "legacy" | "pypi" | "provenance"))
+        manage::is_for(path)
+            || path.starts_with("/packages/")
+            || matches!(area, Some("simple" | "files" | "legacy" | "pypi" | "provenance" | "namespaces" | "namespace"))
     }
 
     /// The pages for people, `/console/…`. Signing in and out is the issuer's: it has routes of its own there.
@@ -132,6 +134,9 @@ impl Index {
             .route("/{index}/legacy/", any(serve))
             .route("/{index}/pypi/{*rest}", any(serve))
             .route("/{index}/provenance/{*rest}", any(serve))
+            .route("/{index}/namespaces", any(serve))
+            .route("/{index}/namespace/{name}", any(serve))
+            .route("/packages/{index}/{*rest}", any(serve))
             .route("/api/v1/indexes", any(serve))
             .route("/api/v1/indexes/{*rest}", any(serve))
             .with_state(Arc::clone(&self.0))
@@ -149,12 +154,16 @@ fn sources(
 ) -> Vec<Source> {
     let names: Vec<_> = specs.iter().map(|spec| spec.name.clone()).collect();
     let source = |spec: IndexSpec| {
-        let IndexSpec { name, sources, reserved, view, deletion } = spec;
+        let IndexSpec { name, sources, mut reserved, view, deletion, namespaces } = spec;
+        reserved.extend(namespaces.patterns());
         let words = sources.iter().map(ToString::to_string).collect();
         let part = |source: SourceSpec| match source {
             SourceSpec::Hosted => {
                 let catalogue = Arc::clone(following.catalogue(&name)?);
-                Some(Part::Hosted(Hosted { pages: HostedPages::new(store.clone(), name.clone()), catalogue }))
+                Some(Part::Hosted(Hosted {
+                    pages: HostedPages::new(store.clone(), name.clone(), namespaces.clone()),
+                    catalogue,
+                }))
             }
             // An index stands behind those it is made of: configuration sees to it, and a circle ends here.
             SourceSpec::Index(other) => {
@@ -166,7 +175,7 @@ fn sources(
             }
         };
         let parts = sources.into_iter().filter_map(part).collect();
-        Source { name: name.clone(), parts, words, reserved, view, deletion }
+        Source { name: name.clone(), parts, words, reserved, view, deletion, namespaces: namespaces.clone() }
     };
     specs.into_iter().map(source).collect()
 }

@@ -22,6 +22,7 @@
 //! | `content`, `body`, `memory` | bytes of files as answers |
 //! | `attestation` | attestations of uploaded files (PEP 740) |
 //! | `distribution` | what a file's name and metadata say |
+//! | `namespace` | names that belong together (PEP 752) |
 //! | `manage` | `/api/v1/indexes/…`: yank, status, deletion |
 //! | `console` | what people see: search, project pages |
 //! | `error` | refusals, and what they are in HTTP |
@@ -45,6 +46,7 @@ pub mod import;
 pub mod index;
 mod manage;
 mod memory;
+mod namespace;
 mod negotiate;
 pub mod options;
 mod page;
@@ -62,4 +64,7 @@ pub use care::{Care, CareError};
 pub use file_store::{AMBIENT_VARIABLES, FileStore, FileStoreError, S3Keys, S3Spec};
 pub use import::{ImportError, Imported, import_file};
 pub use index::Index;
-pub use options::{Deletion, IndexOptions, IndexSpec, InvalidDeletion, Pace, SourceSpec, UpstreamSpec, View};
+pub use options::{
+    Deletion, IndexOptions, IndexSpec, InvalidDeletion, InvalidNamespaces, Namespace, Namespaces, Pace, SourceSpec,
+    UpstreamSpec, View,
+};

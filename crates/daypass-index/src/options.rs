@@ -11,6 +11,7 @@ use daypass_store::Store;
 use url::Url;
 
 pub use crate::manage::deletion::{Deletion, InvalidDeletion};
+pub use crate::namespace::{InvalidNamespaces, Namespace, Namespaces};
 use crate::{
     attestation::TrustRoot,
     file_store::{FileStore, quota::LOOK_EVERY},
@@ -52,6 +53,9 @@ pub struct IndexSpec {
     pub view: View,
     /// When hosted files may be deleted.
     pub deletion: Deletion,
+    /// Names that belong together, and to somebody (PEP 752): no upstream is asked for them, and only who was granted one
+    /// by name uploads into it.
+    pub namespaces: Namespaces,
 }
 
 /// Where projects come from.
@@ -98,7 +102,14 @@ impl IndexSpec {
     pub fn simple(name: IndexName, upstream: Option<Url>) -> Self {
         let upstream = upstream.map(|url| SourceSpec::Upstream(url.into()));
         let sources = std::iter::once(SourceSpec::Hosted).chain(upstream).collect();
-        Self { name, sources, reserved: Vec::new(), view: View::default(), deletion: Deletion::default() }
+        Self {
+            name,
+            sources,
+            reserved: Vec::new(),
+            view: View::default(),
+            deletion: Deletion::default(),
+            namespaces: Namespaces::default(),
+        }
     }
 }
 

@@ -27,6 +27,9 @@ use serde_json::{Map, Value};
 /// PEP 833 freezes HTML at 1.4; 1.5 would promise namespaces (PEP 752).
 pub(crate) const NEWEST_MINOR: u32 = 4;
 
+/// The minor version of the API that pages keep to which speak of namespaces (PEP 752): `1.5`.
+pub(crate) const NAMESPACES_MINOR: u32 = 5;
+
 /// A project's files and what is said about them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ProjectPage {
@@ -38,6 +41,9 @@ pub(crate) struct ProjectPage {
     pub versions: Option<Vec<Box<str>>>,
     /// PEP 792.
     pub status: Option<ProjectStatus>,
+    /// Grows with every change, for mirrors; `None` where the source does not say.
+    #[serde(default)]
+    pub serial: Option<i64>,
     /// The files, in the source's order.
     pub files: Vec<PageFile>,
     /// Further keys of the source's page, passed on as they are.

@@ -4,6 +4,8 @@
 //! and not whether the thing exists.
 
 mod files;
+mod legacy_json;
+mod namespaces;
 mod pages;
 pub(crate) mod seldom;
 
@@ -82,8 +84,24 @@ async fn answer(shared: &Shared, request: &Parts) -> Result<Response, Refusal> {
             asking.require_grant(&name)?;
             files::file(&asking, asking.source()?, &name, &file).await
         }
+        Target::Json { project, version } => {
+            let Ok(name) = project.parse::<ProjectName>() else {
+                asking.require_entry()?;
+                return Err(Refusal::NotFound);
+            };
+            asking.require_grant(&name)?;
+            legacy_json::project(&asking, asking.source()?, &name, version.as_deref()).await
+        }
+        Target::Namespaces => {
+            asking.require_entry()?;
+            namespaces::list(&asking, asking.source()?)
+        }
+        Target::Namespace { name } => {
+            asking.require_entry()?;
+            namespaces::detail(&asking, asking.source()?, &name)
+        }
         // Until they are built.
-        Target::Legacy | Target::Json { .. } | Target::Provenance { .. } => {
+        Target::Legacy | Target::Provenance { .. } => {
             asking.require_entry()?;
             Err(Refusal::NotFound)
         }

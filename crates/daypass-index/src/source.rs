@@ -16,6 +16,7 @@ use crate::{
     following::Catalogue,
     hosted::{HostedPage, HostedPages},
     manage::deletion::Deletion,
+    namespace::Namespaces,
     options::View,
     page::prepared::PreparedPage,
     upstream::{Upstream, UpstreamError, pages::UpstreamPage},
@@ -35,6 +36,8 @@ pub(crate) struct Source {
     pub view: View,
     /// When hosted files may be deleted.
     pub deletion: Deletion,
+    /// Names that belong together, and to somebody.
+    pub namespaces: Namespaces,
 }
 
 /// One of an index's sources.

@@ -35,6 +35,13 @@ pub(crate) enum Target<'a> {
         /// The version, if one is asked for.
         version: Option<Cow<'a, str>>,
     },
+    /// `/{index}/namespaces` (PEP 752).
+    Namespaces,
+    /// `/{index}/namespace/{name}` (PEP 752).
+    Namespace {
+        /// The namespace's name.
+        name: Cow<'a, str>,
+    },
     /// `/{index}/provenance/{project}/{file}` (PEP 740).
     Provenance {
         /// The project's name.
@@ -47,6 +54,12 @@ pub(crate) enum Target<'a> {
 /// The index's name and what is asked of it; `None` where nothing can be.
 pub(crate) fn parse(path: &str) -> Option<(&str, Target<'_>)> {
     let (index, rest) = path.strip_prefix('/')?.split_once('/')?;
+    // No index is called so. The same files as in `/{index}/files/`, where a mirror looks for them.
+    if index == "packages" {
+        let (index, rest) = rest.split_once('/')?;
+        let (project, file) = rest.split_once('/')?;
+        return Some((index, Target::File { project: segment(project)?, file: segment(file)? }));
+    }
     let (area, rest) = rest.split_once('/').map_or((rest, None), |(area, rest)| (area, Some(rest)));
     let target = match (area, rest) {
         ("simple", None) => Target::List { slash: false },
@@ -69,6 +82,8 @@ pub(crate) fn parse(path: &str) -> Option<(&str, Target<'_>)> {
                 None => Target::Json { project: segment(rest)?, version: None },
             }
         }
+        ("namespaces", None) => Target::Namespaces,
+        ("namespace", Some(name)) => Target::Namespace { name: segment(name)? },
         ("provenance", Some(rest)) => {
             let (project, file) = rest.split_once('/')?;
             Target::Provenance { project: segment(project)?, file: segment(file)? }
@@ -105,6 +120,9 @@ mod tests {
             ("/python/legacy/", Target::Legacy),
             ("/python/pypi/a/json", Target::Json { project: "a".into(), version: None }),
             ("/python/pypi/a/1.0/json", Target::Json { project: "a".into(), version: Some("1.0".into()) }),
+            ("/packages/python/a/b.whl", Target::File { project: "a".into(), file: "b.whl".into() }),
+            ("/python/namespaces", Target::Namespaces),
+            ("/python/namespace/acme", Target::Namespace { name: "acme".into() }),
             ("/python/provenance/a/b.whl", Target::Provenance { project: "a".into(), file: "b.whl".into() }),
             ("/python/files/a/b%2Bc.whl", Target::File { project: "a".into(), file: "b+c.whl".into() }),
         ] {
@@ -125,6 +143,10 @@ mod tests {
         for path in [
             "/python/legacy/a",
             "/python/pypi/a",
+            "/packages/python/a",
+            "/packages/python/a/b/c",
+            "/python/namespaces/",
+            "/python/namespace/",
             "/python/pypi/json",
             "/python/pypi/a/b/c/json",
             "/python/provenance/a",

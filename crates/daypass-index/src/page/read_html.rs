@@ -32,7 +32,15 @@ pub(crate) fn read(name: &ProjectName, base: &Url, body: &[u8]) -> Result<Projec
         }
         files.push(file);
     }
-    Ok(ProjectPage { name: name.clone(), api_minor: 0, versions: None, status, files, extra: serde_json::Map::new() })
+    Ok(ProjectPage {
+        name: name.clone(),
+        api_minor: 0,
+        versions: None,
+        status,
+        serial: None,
+        files,
+        extra: serde_json::Map::new(),
+    })
 }
 
 /// The absolute URL of a file, without fragment and without credentials. Only `http` and `https` are followed.

@@ -42,6 +42,9 @@ struct WrittenMeta {
     api_version: String,
     #[serde(rename = "project-status")]
     status: Option<ProjectStatus>,
+    /// What the public index and those like it tell mirrors.
+    #[serde(rename = "_last-serial", default)]
+    serial: Option<serde_json::Value>,
 }
 
 /// Reads the page of `name` that came from `base`, against which relative URLs are resolved.
@@ -57,6 +60,7 @@ pub(crate) fn read(name: &ProjectName, base: &Url, body: &[u8]) -> Result<Projec
         versions,
         // PEP 792's own example puts it under `meta`, its text and the public index at the top.
         status: status.or(meta.status),
+        serial: meta.serial.as_ref().and_then(serde_json::Value::as_i64),
         files: files.ok_or_else(|| missing("files"))?,
         extra,
     })

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use html_escape::{encode_double_quoted_attribute as attribute, encode_text};
 
-use super::{CoreMetadata, PageFile, ProjectPage};
+use super::{CoreMetadata, NEWEST_MINOR, PageFile, ProjectPage};
 
 /// Where the page's reader finds a file: relative to `/{index}/simple/{project}/`.
 pub(super) fn href(project: &str, file: &PageFile) -> String {
@@ -15,7 +15,7 @@ pub(super) fn href(project: &str, file: &PageFile) -> String {
 /// The page's HTML text.
 pub(crate) fn write(page: &ProjectPage) -> Vec<u8> {
     let name = page.name.as_str();
-    let mut html = head(page.api_minor, &format!("Links for {name}"));
+    let mut html = head(page.api_minor.min(NEWEST_MINOR), &format!("Links for {name}"));
     // Writing to a `String` does not fail.
     let _ = write_status(&mut html, page);
     let _ = write!(html, "  </head>\n  <body>\n    <h1>Links for {name}</h1>\n");

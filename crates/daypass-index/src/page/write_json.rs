@@ -24,11 +24,14 @@ struct Page<'a> {
 pub(super) struct Meta {
     #[serde(rename = "api-version")]
     api_version: String,
+    /// For mirrors; a key of our own (PEP 691 leaves those that begin with `_` to the server).
+    #[serde(rename = "_last-serial", skip_serializing_if = "Option::is_none")]
+    serial: Option<i64>,
 }
 
 impl Meta {
-    pub(super) fn minor(minor: u32) -> Self {
-        Self { api_version: format!("1.{minor}") }
+    pub(super) fn minor(minor: u32, serial: Option<i64>) -> Self {
+        Self { api_version: format!("1.{minor}"), serial }
     }
 }
 
@@ -36,7 +39,7 @@ impl Meta {
 pub(crate) fn write(page: &ProjectPage) -> Vec<u8> {
     let files = page.files.iter().map(|file| File { project: page.name.as_str(), file }).collect();
     let written = Page {
-        meta: Meta::minor(page.api_minor),
+        meta: Meta::minor(page.api_minor, page.serial),
         name: page.name.as_str(),
         versions: page.versions.as_deref(),
         status: page.status.as_ref(),

@@ -1,6 +1,6 @@
 //! `/{index}/simple/` and `/{index}/simple/{project}/`.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use axum::{
     body::Body,
@@ -31,33 +31,48 @@ pub(super) async fn project(asking: &Asking<'_>, source: &Source, name: &Project
         Form::Json => &page.json,
         Form::Html | Form::OldHtml => &page.html,
     };
-    Ok(send(asking, form, prepared))
+    let mut response = send(asking, form, prepared);
+    note_serial(&mut response, page.page.serial);
+    Ok(response)
+}
+
+/// What mirrors ask for.
+fn note_serial(response: &mut Response, serial: Option<i64>) {
+    if let Some(serial) = serial {
+        response.headers_mut().insert("x-pypi-last-serial", serial.into());
+    }
 }
 
 /// The list of the projects hosted here that the caller may pull. What upstream has is not listed: nobody knows it all.
 pub(super) async fn list(asking: &Asking<'_>, source: &Source) -> Result<Response, Refusal> {
     let form = wanted(asking)?;
     let names = hosted_names(asking.shared, source).await?;
-    let projects: Vec<&ProjectName> = names.iter().filter(|name| asking.caller.may_pull(&source.name, name)).collect();
+    let may_pull = |(name, _): &(&ProjectName, i64)| asking.caller.may_pull(&source.name, name);
+    let projects: Vec<(&ProjectName, i64)> =
+        names.iter().map(|(name, serial)| (name, *serial)).filter(may_pull).collect();
+    let serial = projects.iter().map(|(_, serial)| *serial).max();
     // Not kept: it depends on who asks, and installers do not ask for it.
     let body = match form {
         Form::Json => list::write_json(&projects),
         Form::Html | Form::OldHtml => list::write_html(&projects),
     };
-    Ok(send(asking, form, &Prepared::new(body)))
+    let mut response = send(asking, form, &Prepared::new(body));
+    note_serial(&mut response, serial);
+    Ok(response)
 }
 
-/// The names that are hosted in an index or in one that it is made of, and that its view shows.
-async fn hosted_names(shared: &Shared, source: &Source) -> Result<BTreeSet<ProjectName>, Refusal> {
-    let mut names = BTreeSet::new();
+/// The names that are hosted in an index or in one that it is made of, and that its view shows; with their serials.
+async fn hosted_names(shared: &Shared, source: &Source) -> Result<BTreeMap<ProjectName, i64>, Refusal> {
+    let mut names = BTreeMap::new();
     for part in &source.parts {
-        let more = match part {
+        let more: Vec<(ProjectName, i64)> = match part {
             Part::Hosted(_) => {
-                let read = shared.store.hosted_projects(&source.name).await;
-                read.map_err(|error| {
+                let read = shared.store.changed_projects(&source.name, 0, i64::MAX).await;
+                let all = read.map_err(|error| {
                     tracing::error!(%error, "the catalogue of hosted files cannot be read");
                     Refusal::NotReady("its catalogue of files cannot be read")
-                })?
+                })?;
+                all.into_iter().map(|project| (project.project, project.version)).collect()
             }
             Part::Index(place) => match shared.sources.get(*place) {
                 Some(other) => Box::pin(hosted_names(shared, other)).await?.into_iter().collect(),
@@ -65,7 +80,10 @@ async fn hosted_names(shared: &Shared, source: &Source) -> Result<BTreeSet<Proje
             },
             Part::Upstream(_) => Vec::new(),
         };
-        names.extend(more.into_iter().filter(|name| !source.leaves_out(name)));
+        for (name, serial) in more.into_iter().filter(|(name, _)| !source.leaves_out(name)) {
+            // The first source owns the name.
+            names.entry(name).or_insert(serial);
+        }
     }
     Ok(names)
 }

@@ -9,6 +9,8 @@ mod crash;
 mod hosted_files;
 mod import;
 mod manage;
+mod mirrors;
+mod namespaces;
 mod pages;
 mod people;
 mod pull_tokens;

@@ -1,7 +1,11 @@
 //! `[[index]]`: where the projects of an index come from, and what of them it shows.
 
-use daypass_core::{Timestamp, grant::ProjectPattern, names::IndexName};
-use daypass_index::{Deletion, IndexSpec, SourceSpec, UpstreamSpec, View};
+use daypass_core::{
+    Timestamp,
+    grant::ProjectPattern,
+    names::{IndexName, ProjectName},
+};
+use daypass_index::{Deletion, IndexSpec, Namespace, Namespaces, SourceSpec, UpstreamSpec, View};
 use serde::Deserialize;
 use url::Url;
 
@@ -21,6 +25,17 @@ pub(super) struct WrittenIndex {
     view: WrittenView,
     /// When hosted files may be deleted: `never`, `always`, or within a time of their upload.
     delete: Option<String>,
+    /// PEP 752.
+    #[serde(default)]
+    namespaces: Vec<WrittenNamespace>,
+}
+
+/// `{ name = "acme", owner = "the tools team" }`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenNamespace {
+    name: ProjectName,
+    owner: Option<String>,
 }
 
 /// One source, as it is written.
@@ -88,7 +103,7 @@ impl WrittenIndex {
     /// `before` are the indexes that are written above this one: only they may be among its sources, so that there is
     /// no circle.
     fn check(self, before: &[IndexSpec]) -> Result<IndexSpec, Failure> {
-        let Self { name, upstream, sources, reserved, view, delete } = self;
+        let Self { name, upstream, sources, reserved, view, delete, namespaces } = self;
         let bad = |what: String| Failure::configuration(format!("the index `{name}` {what}"));
         if before.iter().any(|index| index.name == name) {
             return Err(bad("is defined twice".to_owned()));
@@ -123,8 +138,11 @@ impl WrittenIndex {
         }
         let deletion = delete.map(|text| text.parse::<Deletion>()).transpose();
         let deletion = deletion.map_err(|error| bad(format!("has a wrong `delete`: {error}")))?.unwrap_or_default();
+        let namespaces =
+            namespaces.into_iter().map(|WrittenNamespace { name, owner }| Namespace { name, owner }).collect();
+        let namespaces = Namespaces::new(namespaces).map_err(|error| bad(format!("makes no sense: {error}")))?;
         let view = View { only: view.projects, before: view.before };
-        Ok(IndexSpec { name, sources, reserved, view, deletion })
+        Ok(IndexSpec { name, sources, reserved, view, deletion, namespaces })
     }
 }
 
@@ -210,6 +228,8 @@ mod tests {
             "name = \"a\"\nsources = [\"hosted\"]\nupstream = \"https://m.example.com/\"",
             "name = \"a\"\nsources = [{ upstream = \"https://m.example.com/\", index = \"a\" }]",
             "name = \"a\"\ndelete = \"soon\"",
+            "name = \"a\"\nnamespaces = [{ name = \"acme\" }, { name = \"Acme\" }]",
+            "name = \"a\"\nnamespaces = [{ name = \"acme\", owners = [] }]",
             "name = \"a\"\nview = { project = [\"a\"] }",
             "name = \"a\"\n[[index]]\nname = \"a\"",
         ] {
