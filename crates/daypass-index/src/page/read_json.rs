@@ -42,9 +42,6 @@ struct WrittenMeta {
     api_version: String,
     #[serde(rename = "project-status")]
     status: Option<ProjectStatus>,
-    /// What the public index and those like it tell mirrors.
-    #[serde(rename = "_last-serial", default)]
-    serial: Option<serde_json::Value>,
 }
 
 /// Reads the page of `name` that came from `base`, against which relative URLs are resolved.
@@ -60,7 +57,8 @@ pub(crate) fn read(name: &ProjectName, base: &Url, body: &[u8]) -> Result<Projec
         versions,
         // PEP 792's own example puts it under `meta`, its text and the public index at the top.
         status: status.or(meta.status),
-        serial: meta.serial.as_ref().and_then(serde_json::Value::as_i64),
+        // Another index counts for itself.
+        serial: None,
         files: files.ok_or_else(|| missing("files"))?,
         extra,
     })

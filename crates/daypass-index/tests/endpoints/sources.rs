@@ -63,7 +63,7 @@ async fn the_first_source_that_has_a_name_owns_it_and_nothing_is_merged() {
     // A file of whoever does not own the name is not there.
     assert_eq!(world.get("/python/files/acme/acme-2.0-py3-none-any.whl").await.status, StatusCode::NOT_FOUND);
     let list = world.get_json("/python/simple/").await.json();
-    assert_eq!(list["projects"], serde_json::json!([{ "name": "acme" }, { "name": "base" }]));
+    assert_eq!(names(&list), ["acme", "base"]);
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn a_view_shows_its_projects_only() {
         assert_eq!(world.get(&file).await.status, StatusCode::NOT_FOUND, "{hidden}");
     }
     let list = world.get_json("/python/simple/").await.json();
-    assert_eq!(list["projects"], serde_json::json!([{ "name": "acme-a" }]));
+    assert_eq!(names(&list), ["acme-a"]);
     // What stands behind it is granted to nobody here.
     assert_eq!(world.get("/base/simple/other/").await.status, StatusCode::FORBIDDEN);
 }
@@ -164,4 +164,9 @@ async fn yanks_and_statuses_are_seen_on_the_page_and_a_quarantined_project_offer
     change(CatalogueChange::Status(ProjectStatus::Deprecated, None)).await;
     eventually(async || page().await["project-status"]["status"] == "deprecated").await;
     assert_eq!(world.get("/python/files/acme/acme-1.0-py3-none-any.whl").await.status, StatusCode::OK);
+}
+
+/// What a list names.
+fn names(list: &serde_json::Value) -> Vec<&str> {
+    list["projects"].as_array().unwrap().iter().map(|project| project["name"].as_str().unwrap()).collect()
 }

@@ -9,6 +9,8 @@ use axum::{
 use daypass_core::policy::{ObjectKind, schema};
 use serde_json::{Map, Value, json};
 
+mod indexes;
+
 /// The schema of the policy file.
 pub(super) async fn policy_schema() -> Response {
     public("application/schema+json", &schema())
@@ -56,12 +58,13 @@ fn document() -> Value {
     let mut revoke = operation("revokePullToken", "Revokes a pull token", "", &[("204", ""), ("404", "")]);
     set(&mut revoke, "parameters", json!([path_parameter("id")]));
     paths.insert("/api/v1/pull-tokens/{id}".to_owned(), json!({ "delete": revoke }));
+    paths.extend(indexes::paths());
     json!({
         "openapi": "3.1.0",
         "info": {
             "title": "daypass administration",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Issuers, identities and roles; who one is; what happened. Errors are RFC 9457.",
+            "description": "Issuers, identities and roles; what indexes host; who one is; what happened. Errors are RFC 9457.",
         },
         "security": [{ "bearer": [] }],
         "paths": paths,
@@ -252,6 +255,7 @@ fn schemas() -> Value {
         },
     });
     all.extend(more.as_object().cloned().unwrap_or_default());
+    all.extend(indexes::schemas().as_object().cloned().unwrap_or_default());
     let mut all = Value::from(all);
     move_references(&mut all);
     all
