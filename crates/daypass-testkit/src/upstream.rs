@@ -1,7 +1,7 @@
 //! A fake upstream index: speaks PEP 691 JSON or PEP 503 HTML, counts what it is asked, and can be made to misbehave.
 //!
 //! It runs on a thread of its own, so a plain `#[test]` or a binary can use it too, and [`Upstream::stop`] is as
-//! abrupt as a power cut. What is *not* here: authentication, uploads.
+//! abrupt as a power cut. What is *not* here: uploads.
 
 mod answer;
 mod page;
@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use md5::Md5;
 use sha2::{Digest as _, Sha256, Sha512};
 
 use crate::wheel::Wheel;
@@ -32,12 +33,24 @@ pub struct Upstream {
 pub struct Manner {
     /// Which form of pages it has.
     pub speaks: Speaks,
-    /// Whether pages give the files' SHA-256.
+    /// Whether pages give the files' digests.
     pub hashes: bool,
+    /// Which digest they give: `sha256` (with `sha512` beside it, in JSON), `sha512` or `md5`.
+    pub algorithm: &'static str,
+    /// Whether HTML pages give their links relative to a `<base href>`.
+    pub base_href: bool,
+    /// Whether files are sent in parts to who asks for one (RFC 9110 §14).
+    pub ranges: bool,
+    /// Whether every answer sets a cookie.
+    pub cookie: bool,
+    /// The `Authorization` that every request must have.
+    pub authorization: Option<String>,
     /// Whether pages give sizes and upload times (JSON only).
     pub details: bool,
     /// Whether `….metadata` is there and advertised (PEP 658).
     pub core_metadata: bool,
+    /// Whether the digest of metadata is given, where the files' are.
+    pub metadata_digest: bool,
     /// Whether pages have an `ETag` and answer `If-None-Match`.
     pub etag: bool,
     /// Whether pages are sent compressed to who accepts it.
@@ -50,6 +63,8 @@ pub struct Manner {
     pub files: Trouble,
     /// What goes wrong with `….metadata`.
     pub metadata: Trouble,
+    /// What goes wrong with provenance.
+    pub provenance: Trouble,
 }
 
 impl Default for Manner {
@@ -57,14 +72,21 @@ impl Default for Manner {
         Self {
             speaks: Speaks::Both,
             hashes: true,
+            algorithm: "sha256",
+            base_href: false,
+            ranges: true,
+            cookie: false,
+            authorization: None,
             details: true,
             core_metadata: true,
+            metadata_digest: true,
             etag: true,
             gzip: false,
             file_host: None,
             pages: Trouble::None,
             files: Trouble::None,
             metadata: Trouble::None,
+            provenance: Trouble::None,
         }
     }
 }
@@ -103,6 +125,34 @@ pub enum Trouble {
     Garbage(String),
     /// A redirect to this place.
     Redirect(String),
+    /// This status, with this `Retry-After`.
+    Busy(u16, String),
+    /// The right body, called by this content type.
+    ContentType(String),
+    /// A small compressed body that becomes so many bytes.
+    Bomb(usize),
+    /// Only the first so many requests have this trouble; the others have none.
+    First(u32, Box<Trouble>),
+    /// Every second request has this trouble, beginning with the next if so.
+    EverySecond(bool, Box<Trouble>),
+}
+
+impl Trouble {
+    /// The trouble of one request.
+    fn next(&mut self) -> Self {
+        match self {
+            Self::First(0, _) => Self::None,
+            Self::First(left, trouble) => {
+                *left -= 1;
+                (**trouble).clone()
+            }
+            Self::EverySecond(now, trouble) => {
+                *now = !*now;
+                if *now { Self::None } else { (**trouble).clone() }
+            }
+            other => other.clone(),
+        }
+    }
 }
 
 /// One file of the fake index, with what its page says about it.
@@ -122,6 +172,8 @@ pub struct UpstreamFile {
     pub upload_time: String,
     /// The SHA-256 that the page gives, if it is to be a lie.
     pub claimed_sha256: Option<String>,
+    /// Its provenance, a JSON text, if there is any (PEP 740).
+    pub provenance: Option<String>,
 }
 
 impl UpstreamFile {
@@ -135,6 +187,7 @@ impl UpstreamFile {
             yanked: None,
             upload_time: "2026-01-02T03:04:05.678900Z".to_owned(),
             claimed_sha256: None,
+            provenance: None,
         }
     }
 
@@ -155,6 +208,11 @@ impl UpstreamFile {
     /// The same with SHA-512, which JSON pages give beside it.
     pub fn sha512(&self) -> String {
         hex(&Sha512::digest(&self.bytes))
+    }
+
+    /// The same with MD5, as the oldest indexes give it.
+    pub fn md5(&self) -> String {
+        hex(&Md5::digest(&self.bytes))
     }
 }
 
@@ -200,6 +258,16 @@ impl Upstream {
         files.push(file);
     }
 
+    /// Adds a file of a new name to a project, without looking for one of the same name.
+    pub fn add_file_quickly(&self, project: &str, file: UpstreamFile) {
+        self.shared.lock().projects.entry(normalized(project)).or_default().push(file);
+    }
+
+    /// Takes a project away.
+    pub fn remove(&self, project: &str) {
+        self.shared.lock().projects.remove(&normalized(project));
+    }
+
     /// Gives a project a PEP 792 status: `archived`, `quarantined`, …
     pub fn set_status(&self, project: &str, status: &str) {
         self.shared.lock().statuses.insert(normalized(project), status.to_owned());
@@ -213,6 +281,12 @@ impl Upstream {
     /// How often a path was asked for, by any method.
     pub fn hits(&self, path: &str) -> usize {
         self.shared.lock().seen.iter().filter(|request| request.path == path).count()
+    }
+
+    /// How often a whole file, and not a part of it, was asked for.
+    pub fn whole_hits(&self, path: &str) -> usize {
+        let is_whole = |request: &&SeenRequest| request.path == path && !request.headers.contains_key("range");
+        self.shared.lock().seen.iter().filter(is_whole).count()
     }
 
     /// How often anything was asked for.

@@ -1,12 +1,16 @@
 //! Sending an answer, with the trouble that was ordered.
 
-use std::{io, time::Duration};
+use std::{
+    io::{self, Read as _},
+    time::Duration,
+};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
     http::{StatusCode, header},
     response::{IntoResponse as _, Response},
 };
+use flate2::{Compression, write::GzEncoder};
 use futures_util::{StreamExt as _, stream};
 
 use super::{Shared, Trouble};
@@ -18,6 +22,24 @@ pub(super) async fn send(shared: Shared, trouble: Trouble, response: Response) -
             StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR).into_response()
         }
         Trouble::Garbage(text) => text.into_response(),
+        Trouble::Busy(code, retry_after) => {
+            let status = StatusCode::from_u16(code).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+            (status, [(header::RETRY_AFTER, retry_after)]).into_response()
+        }
+        Trouble::Bomb(length) => {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+            // Writing to memory does not fail.
+            let _ = io::copy(&mut io::repeat(b' ').take(length as u64), &mut encoder);
+            let head = [(header::CONTENT_ENCODING, "gzip"), (header::CONTENT_TYPE, "text/html")];
+            (head, encoder.finish().unwrap_or_default()).into_response()
+        }
+        Trouble::ContentType(text) => {
+            let mut response = response;
+            if let Ok(value) = text.parse() {
+                response.headers_mut().insert(header::CONTENT_TYPE, value);
+            }
+            response
+        }
         Trouble::Redirect(to) => (StatusCode::FOUND, [(header::LOCATION, to)]).into_response(),
         _ if response.status() != StatusCode::OK => response,
         Trouble::None => response,

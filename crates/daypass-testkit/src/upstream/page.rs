@@ -55,6 +55,7 @@ fn says(headers: &HeaderMap, name: &str, what: &str) -> bool {
 
 fn url(project: &str, file: &UpstreamFile, manner: &Manner) -> String {
     match &manner.file_host {
+        None if manner.base_href => format!("{project}/{}", file.name),
         None => format!("../../files/{project}/{}", file.name),
         Some(host) => format!("{host}/files/{project}/{}", file.name),
     }
@@ -65,7 +66,11 @@ fn json_page(project: &str, files: &[UpstreamFile], manner: &Manner, status: Opt
         let mut entry = json!({ "filename": file.name, "url": url(project, file, manner), "hashes": {} });
         if manner.hashes {
             let sha256 = file.claimed_sha256.clone().unwrap_or_else(|| file.sha256());
-            entry["hashes"] = json!({ "sha256": sha256, "sha512": file.sha512() });
+            entry["hashes"] = match manner.algorithm {
+                "md5" => json!({ "md5": file.md5() }),
+                "sha512" => json!({ "sha512": file.sha512() }),
+                _ => json!({ "sha256": sha256, "sha512": file.sha512() }),
+            };
         }
         if manner.details {
             entry["size"] = json!(file.bytes.len());
@@ -78,9 +83,14 @@ fn json_page(project: &str, files: &[UpstreamFile], manner: &Manner, status: Opt
             entry["yanked"] = if reason.is_empty() { json!(true) } else { json!(reason) };
         }
         if let Some(metadata) = file.metadata.as_ref().filter(|_| manner.core_metadata) {
-            entry["core-metadata"] = json!({ "sha256": hex_sha256(metadata.as_bytes()) });
+            let digest = json!({ "sha256": hex_sha256(metadata.as_bytes()) });
+            entry["core-metadata"] = if manner.metadata_digest { digest } else { json!(true) };
+        }
+        if file.provenance.is_some() {
+            entry["provenance"] = json!(format!("../../provenance/{project}/{}", file.name));
         }
         entry["_private"] = json!("not for others");
+        entry["for-the-future"] = json!({ "kept": true });
         entry
     };
     let mut page = json!({
@@ -103,7 +113,11 @@ fn html_page(project: &str, files: &[UpstreamFile], manner: &Manner) -> String {
     let anchor = |file: &UpstreamFile| {
         let mut href = url(project, file, manner);
         if manner.hashes {
-            href += &format!("#sha256={}", file.claimed_sha256.clone().unwrap_or_else(|| file.sha256()));
+            href += &match manner.algorithm {
+                "md5" => format!("#md5={}", file.md5()),
+                "sha512" => format!("#sha512={}", file.sha512()),
+                _ => format!("#sha256={}", file.claimed_sha256.clone().unwrap_or_else(|| file.sha256())),
+            };
         }
         let mut attributes = format!("href=\"{href}\"");
         if let Some(specifier) = &file.requires_python {
@@ -118,7 +132,8 @@ fn html_page(project: &str, files: &[UpstreamFile], manner: &Manner) -> String {
         format!("<a {attributes}>{}</a><br>\n", file.name)
     };
     let anchors: String = files.iter().map(anchor).collect();
+    let base = if manner.base_href { "<base href=\"/files/\">" } else { "" };
     format!(
-        "<!DOCTYPE html>\n<html><head><meta name=\"pypi:repository-version\" content=\"1.0\"></head><body>\n{anchors}</body></html>\n"
+        "<!DOCTYPE html>\n<html><head>{base}<meta name=\"pypi:repository-version\" content=\"1.0\"></head><body>\n{anchors}</body></html>\n"
     )
 }

@@ -7,7 +7,7 @@ use std::{net::SocketAddr, thread::JoinHandle};
 use axum::{
     Router,
     extract::{Path, Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
     routing::get,
@@ -56,6 +56,7 @@ fn router(shared: Shared) -> Router {
     Router::new()
         .route("/simple/{project}/", get(project))
         .route("/files/{project}/{file}", get(file))
+        .route("/provenance/{project}/{file}", get(provenance))
         .layer(middleware::from_fn_with_state(shared.clone(), count))
         .with_state(shared)
 }
@@ -67,33 +68,78 @@ async fn count(State(shared): State<Shared>, request: Request, next: Next) -> Re
         path: request.uri().path().to_owned(),
         headers: request.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
     };
-    shared.lock().seen.push(seen);
-    next.run(request).await
+    let (admitted, cookie) = {
+        let mut state = shared.lock();
+        let wanted = state.manner.authorization.as_ref();
+        let admitted = wanted.is_none_or(|wanted| seen.headers.get("authorization") == Some(wanted));
+        state.seen.push(seen);
+        (admitted, state.manner.cookie)
+    };
+    if !admitted {
+        let challenge = (header::WWW_AUTHENTICATE, "Basic realm=\"upstream\"");
+        return (StatusCode::UNAUTHORIZED, [challenge]).into_response();
+    }
+    let mut response = next.run(request).await;
+    if cookie {
+        response.headers_mut().insert(header::SET_COOKIE, HeaderValue::from_static("session=theirs; Path=/"));
+    }
+    response
 }
 
 async fn project(State(shared): State<Shared>, Path(project): Path<String>, headers: HeaderMap) -> Response {
     let (rendered, trouble) = {
-        let state = shared.lock();
-        (page::render(&state, &project, &headers), state.manner.pages.clone())
+        let mut state = shared.lock();
+        (page::render(&state, &project, &headers), state.manner.pages.next())
     };
     answer::send(shared, trouble, rendered.unwrap_or_else(|| StatusCode::NOT_FOUND.into_response())).await
 }
 
-async fn file(State(shared): State<Shared>, Path((project, name)): Path<(String, String)>) -> Response {
-    let (found, trouble) = {
-        let state = shared.lock();
+async fn file(
+    State(shared): State<Shared>,
+    Path((project, name)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Response {
+    let (found, trouble, ranges) = {
+        let mut state = shared.lock();
+        let (ranges, has_metadata) = (state.manner.ranges, state.manner.core_metadata);
         let files = state.projects.get(&project).map(Vec::as_slice).unwrap_or_default();
         if let Some(of) = name.strip_suffix(".metadata") {
-            let file = files.iter().find(|file| file.name == of).filter(|_| state.manner.core_metadata);
+            let file = files.iter().find(|file| file.name == of).filter(|_| has_metadata);
             let metadata = file.and_then(|file| file.metadata.clone());
-            (metadata.map(String::into_bytes), state.manner.metadata.clone())
+            (metadata.map(String::into_bytes), state.manner.metadata.next(), false)
         } else {
             let file = files.iter().find(|file| file.name == name);
-            (file.map(|file| file.bytes.clone()), state.manner.files.clone())
+            (file.map(|file| file.bytes.clone()), state.manner.files.next(), ranges)
         }
     };
+    let response = match (found, headers.get(header::RANGE).filter(|_| ranges)) {
+        (Some(bytes), Some(range)) => part(&bytes, range.to_str().unwrap_or_default()),
+        (Some(bytes), None) => ([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response(),
+        (None, _) => StatusCode::NOT_FOUND.into_response(),
+    };
+    answer::send(shared, trouble, response).await
+}
+
+/// `bytes=FIRST-LAST` or `bytes=FIRST-` of a file.
+fn part(bytes: &[u8], range: &str) -> Response {
+    let (first, last) = range.trim_start_matches("bytes=").split_once('-').unwrap_or_default();
+    let end = last.parse().map_or(bytes.len(), |last: usize| (last + 1).min(bytes.len()));
+    let Some((first, part)) = first.parse().ok().and_then(|first: usize| Some((first, bytes.get(first..end)?))) else {
+        return StatusCode::RANGE_NOT_SATISFIABLE.into_response();
+    };
+    let said = format!("bytes {first}-{}/{}", end.saturating_sub(1), bytes.len());
+    (StatusCode::PARTIAL_CONTENT, [(header::CONTENT_RANGE, said)], part.to_vec()).into_response()
+}
+
+async fn provenance(State(shared): State<Shared>, Path((project, name)): Path<(String, String)>) -> Response {
+    let (found, trouble) = {
+        let mut state = shared.lock();
+        let files = state.projects.get(&project).map(Vec::as_slice).unwrap_or_default();
+        let found = files.iter().find(|file| file.name == name).and_then(|file| file.provenance.clone());
+        (found, state.manner.provenance.next())
+    };
     let response = match found {
-        Some(bytes) => ([(header::CONTENT_TYPE, "application/octet-stream")], bytes).into_response(),
+        Some(text) => ([(header::CONTENT_TYPE, "application/vnd.pypi.integrity.v1+json")], text).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     };
     answer::send(shared, trouble, response).await
