@@ -141,6 +141,7 @@ fn page_of(project: &ProjectName, found: &HostedProject, files: &[HostedFile]) -
         status,
         serial: Some(found.version),
         files: files.iter().map(page_file).collect(),
+        provenance_base: None,
         extra: serde_json::Map::new(),
     }
 }
@@ -173,6 +174,8 @@ fn page_file(file: &HostedFile) -> PageFile {
         yanked: file.yanked.as_deref().map(Into::into),
         // PEP 700: `yyyy-mm-ddThh:mm:ss.ffffffZ`.
         upload_time: Some(file.upload_time.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string().into()),
+        first_seen: None,
+        provenance: None,
         extra: None,
     }
 }

@@ -46,12 +46,22 @@ pub(crate) struct ProjectPage {
     pub serial: Option<i64>,
     /// The files, in the source's order.
     pub files: Vec<PageFile>,
+    /// Our own URL under which the provenance of this project's files is, with a slash at the end. Without it none is
+    /// written: a source's own URL is never passed on.
+    #[serde(skip)]
+    pub provenance_base: Option<Box<str>>,
     /// Further keys of the source's page, passed on as they are.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub extra: Map<String, Value>,
 }
 
 impl ProjectPage {
+    /// Our own URL of a file's provenance, if it has some.
+    fn provenance_url(&self, file: &PageFile) -> Option<String> {
+        file.provenance.as_ref()?;
+        Some(format!("{}{}", self.provenance_base.as_ref()?, file.name.as_str().replace('+', "%2B")))
+    }
+
     /// The file of that name.
     pub(crate) fn find(&self, file: &str) -> Option<&PageFile> {
         self.files.iter().find(|candidate| candidate.name.as_str() == file)
@@ -89,6 +99,12 @@ pub(crate) struct PageFile {
     pub yanked: Option<Box<str>>,
     /// When it was uploaded *there*, as the source writes it (PEP 700).
     pub upload_time: Option<Box<str>>,
+    /// When it was first seen, in milliseconds since the Unix epoch, where the source gives no upload time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_seen: Option<i64>,
+    /// Where the source has its provenance, without credentials (PEP 740). What is written is our own URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Box<str>>,
     /// Further keys of the source, passed on as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extra: Option<Box<Map<String, Value>>>,

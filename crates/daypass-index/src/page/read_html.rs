@@ -39,6 +39,7 @@ pub(crate) fn read(name: &ProjectName, base: &Url, body: &[u8]) -> Result<Projec
         status,
         serial: None,
         files,
+        provenance_base: None,
         extra: serde_json::Map::new(),
     })
 }
@@ -77,6 +78,8 @@ fn read_anchor(base: &Url, anchor: &Tag<'_>) -> Option<PageFile> {
         },
         yanked: anchor.attribute("data-yanked").map(Into::into),
         upload_time: None,
+        first_seen: None,
+        provenance: anchor.attribute("data-provenance").and_then(|url| source_url(base, &url)),
         extra: None,
     })
 }

@@ -60,6 +60,7 @@ pub(crate) fn read(name: &ProjectName, base: &Url, body: &[u8]) -> Result<Projec
         // Another index counts for itself.
         serial: None,
         files: files.ok_or_else(|| missing("files"))?,
+        provenance_base: None,
         extra,
     })
 }
@@ -173,6 +174,8 @@ fn read_file(base: &Url, mut file: Map<String, Value>) -> Option<PageFile> {
             _ => None,
         },
         upload_time: text(file.remove("upload-time")),
+        first_seen: None,
+        provenance: text(file.remove("provenance")).and_then(|url| super::read_html::source_url(base, &url)),
         extra: None,
     };
     file.retain(|key, _| !key.starts_with('_'));

@@ -9,8 +9,16 @@ use std::borrow::Cow;
 use html_escape::decode_html_entities;
 
 /// The attributes that are looked at. Others are passed over.
-const WANTED: [&str; 7] =
-    ["href", "name", "content", "data-requires-python", "data-core-metadata", "data-dist-info-metadata", "data-yanked"];
+const WANTED: [&str; 8] = [
+    "href",
+    "name",
+    "content",
+    "data-requires-python",
+    "data-core-metadata",
+    "data-dist-info-metadata",
+    "data-yanked",
+    "data-provenance",
+];
 
 /// Elements whose content is text, whatever it looks like.
 const TEXT_ONLY: [&str; 8] = ["script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes"];

@@ -59,14 +59,39 @@ fn rich() -> serde_json::Value {
     })
 }
 
+fn of_ours(mut page: ProjectPage) -> ProjectPage {
+    page.provenance_base = Some("https://packages.example.com/python/provenance/acme/".into());
+    page
+}
+
+#[test]
+fn provenance_is_under_our_own_url_or_not_at_all() {
+    let mut page = json_page(&rich()).unwrap();
+    assert_eq!(page.files[0].provenance.as_deref(), Some("https://index.example.com/provenance"));
+    assert!(
+        !text(write_json::write(&page)).contains("provenance")
+            && !text(write_html::write(&page)).contains("provenance")
+    );
+    // PEP 740: what is in HTML is of a secure origin.
+    page.provenance_base = Some("http://127.0.0.1:8080/python/provenance/acme/".into());
+    assert!(
+        text(write_json::write(&page))
+            .contains("http://127.0.0.1:8080/python/provenance/acme/acme-1.0-py3-none-any.whl")
+    );
+    assert!(!text(write_html::write(&page)).contains("provenance"));
+    assert!(!text(write_json::write(&of_ours(page))).contains("index.example.com"));
+    let html = html_page("<a href=a-1.tar.gz data-provenance='https://u:p@x.example.com/y'>a-1.tar.gz</a>");
+    assert_eq!(html.files[0].provenance.as_deref(), Some("https://x.example.com/y"));
+}
+
 #[test]
 fn a_rich_page_is_passed_on_in_json() {
-    insta::assert_snapshot!(text(write_json::write(&json_page(&rich()).unwrap())));
+    insta::assert_snapshot!(text(write_json::write(&of_ours(json_page(&rich()).unwrap()))));
 }
 
 #[test]
 fn a_rich_page_is_passed_on_in_html() {
-    insta::assert_snapshot!(text(write_html::write(&json_page(&rich()).unwrap())));
+    insta::assert_snapshot!(text(write_html::write(&of_ours(json_page(&rich()).unwrap()))));
 }
 
 #[test]

@@ -23,7 +23,7 @@ impl ProjectPage {
         let versions: usize = self.versions.iter().flatten().map(|version| text(version)).sum();
         let status = self.status.as_ref().map_or(0, |status| text(&status.status) + optional(status.reason.as_deref()));
         let files: usize = self.files.iter().map(PageFile::weight).sum();
-        size_of::<Self>() + versions + status + files + map(&self.extra)
+        size_of::<Self>() + versions + status + files + optional(self.provenance_base.as_deref()) + map(&self.extra)
     }
 }
 
@@ -34,7 +34,7 @@ impl PageFile {
             CoreMetadata::Hashed(hashes) => digests(hashes),
             CoreMetadata::Absent | CoreMetadata::Present => 0,
         };
-        let texts = [&self.source, &self.requires_python, &self.yanked, &self.upload_time];
+        let texts = [&self.source, &self.requires_python, &self.yanked, &self.upload_time, &self.provenance];
         size_of::<Self>()
             + text(self.name.as_str())
             + texts.into_iter().map(|text| optional(text.as_deref())).sum::<usize>()

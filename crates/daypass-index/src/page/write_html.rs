@@ -20,7 +20,7 @@ pub(crate) fn write(page: &ProjectPage) -> Vec<u8> {
     let _ = write_status(&mut html, page);
     let _ = write!(html, "  </head>\n  <body>\n    <h1>Links for {name}</h1>\n");
     for file in &page.files {
-        let _ = write_anchor(&mut html, name, file);
+        let _ = write_anchor(&mut html, page, file);
     }
     html.push_str("  </body>\n</html>\n");
     html.into_bytes()
@@ -43,8 +43,8 @@ fn write_status(html: &mut String, page: &ProjectPage) -> std::fmt::Result {
     Ok(())
 }
 
-fn write_anchor(html: &mut String, project: &str, file: &PageFile) -> std::fmt::Result {
-    write!(html, "    <a href=\"{}", attribute(&href(project, file)))?;
+fn write_anchor(html: &mut String, page: &ProjectPage, file: &PageFile) -> std::fmt::Result {
+    write!(html, "    <a href=\"{}", attribute(&href(page.name.as_str(), file)))?;
     // The fragment holds one digest: the strongest that the installers know.
     let known = ["sha256", "sha512", "sha384", "sha224", "sha1", "md5"];
     if let Some((algorithm, digits)) = known.iter().find_map(|known| file.hashes.get_key_value(*known)) {
@@ -67,8 +67,9 @@ fn write_anchor(html: &mut String, project: &str, file: &PageFile) -> std::fmt::
     if let Some(reason) = &file.yanked {
         write!(html, " data-yanked=\"{}\"", attribute(reason))?;
     }
-    if let Some(provenance) = file.extra.as_ref().and_then(|extra| extra.get("provenance")?.as_str()) {
-        write!(html, " data-provenance=\"{}\"", attribute(provenance))?;
+    // PEP 740: it must be of a secure origin.
+    if let Some(provenance) = page.provenance_url(file).filter(|url| url.starts_with("https://")) {
+        write!(html, " data-provenance=\"{}\"", attribute(&provenance))?;
     }
     writeln!(html, ">{}</a><br>", encode_text(file.name.as_str()))
 }

@@ -37,7 +37,7 @@ impl Meta {
 
 /// The page's JSON text.
 pub(crate) fn write(page: &ProjectPage) -> Vec<u8> {
-    let files = page.files.iter().map(|file| File { project: page.name.as_str(), file }).collect();
+    let files = page.files.iter().map(|file| File { page, file }).collect();
     let written = Page {
         meta: Meta::minor(page.api_minor, page.serial),
         name: page.name.as_str(),
@@ -51,7 +51,7 @@ pub(crate) fn write(page: &ProjectPage) -> Vec<u8> {
 }
 
 struct File<'a> {
-    project: &'a str,
+    page: &'a ProjectPage,
     file: &'a PageFile,
 }
 
@@ -60,7 +60,7 @@ impl Serialize for File<'_> {
         let file = self.file;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("filename", &file.name)?;
-        map.serialize_entry("url", &super::write_html::href(self.project, file))?;
+        map.serialize_entry("url", &super::write_html::href(self.page.name.as_str(), file))?;
         map.serialize_entry("hashes", &file.hashes)?;
         if let Some(size) = file.size {
             map.serialize_entry("size", &size)?;
@@ -83,6 +83,9 @@ impl Serialize for File<'_> {
                 CoreMetadata::Present => map.serialize_entry(key, &true)?,
                 CoreMetadata::Hashed(hashes) => map.serialize_entry::<_, BTreeMap<_, _>>(key, hashes)?,
             }
+        }
+        if let Some(provenance) = self.page.provenance_url(file) {
+            map.serialize_entry("provenance", &provenance)?;
         }
         for (key, value) in file.extra.iter().flat_map(|extra| extra.iter()) {
             map.serialize_entry(key, value)?;
