@@ -23,6 +23,8 @@ pub(crate) enum Bytes {
     Kept,
     /// On their way.
     Coming(Stream),
+    /// Here: exactly the part that is asked for.
+    Part(bytes::Bytes),
     /// Not looked for: only the head of the answer is wanted.
     Unseen,
 }
@@ -80,6 +82,7 @@ impl Sender {
         let body = match bytes {
             Bytes::Unseen => Ok(Body::empty()),
             _ if *method == Method::HEAD || first == end => Ok(Body::empty()),
+            Bytes::Part(bytes) => Ok(Body::from(bytes)),
             Bytes::Coming(stream) => Ok(body::coming(stream, &self.buffers, first..end)),
             Bytes::Kept if size <= SMALL => self.small_part(&blob, size, first, end).await,
             Bytes::Kept => body::kept(&self.files, &self.buffers, blob, size, first..end).await,

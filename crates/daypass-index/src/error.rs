@@ -63,6 +63,15 @@ pub(crate) enum Refusal {
     /// Upstream does not answer, and nothing of it is kept here. Never a 404: an installer would look elsewhere.
     #[error("the upstream index cannot be reached, and this is not in the cache yet")]
     UpstreamUnavailable,
+    /// Upstream said when to ask it again, and nothing of it is kept here.
+    #[error("the upstream index wants to be asked again in {seconds} s, and this is not in the cache yet")]
+    UpstreamResting {
+        /// In so many seconds.
+        seconds: u32,
+    },
+    /// The upstream is not asked, and nothing of it is kept here.
+    #[error("this index is offline (`offline = true`), and this is not in its cache")]
+    Offline,
     /// Upstream answers, but not with what was promised.
     #[error("the upstream index gave a wrong answer: {0}")]
     UpstreamWrong(&'static str),
@@ -182,9 +191,10 @@ impl Refusal {
             Self::RangeNotSatisfiable { .. } => {
                 (StatusCode::RANGE_NOT_SATISFIABLE, "Range Not Satisfiable", "range_not_satisfiable")
             }
-            Self::UpstreamUnavailable => {
+            Self::UpstreamUnavailable | Self::UpstreamResting { .. } => {
                 (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable", "upstream_unavailable")
             }
+            Self::Offline => (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable", "offline"),
             Self::UpstreamWrong(_) => (StatusCode::BAD_GATEWAY, "Bad Gateway", "upstream_wrong"),
             Self::NotReady(_) => (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable", "not_ready"),
             Self::Manage(refusal) => refusal.parts(),
@@ -227,9 +237,13 @@ impl Refusal {
             Self::UpstreamUnavailable | Self::NotReady(_) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
+            Self::UpstreamResting { seconds } => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
+            }
             Self::Forbidden { .. }
             | Self::Quarantined { .. }
             | Self::NotFound
+            | Self::Offline
             | Self::UpstreamWrong(_)
             | Self::Manage(_) => {}
         }

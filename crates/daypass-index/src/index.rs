@@ -79,7 +79,7 @@ impl Index {
         let challenge = HeaderValue::try_from(format!("Bearer resource_metadata=\"{resource}\""))
             .unwrap_or(HeaderValue::from_static("Bearer"));
         let guard = Guard::new(public_url.clone(), keys, policy, Arc::clone(&clock), Arc::clone(&following));
-        let sources = sources(indexes, &store, &files, &clock, pace, &following);
+        let sources = sources(indexes, &public_url, &store, &files, &clock, pace, &following);
         let sender = Sender { files, small: SmallFiles::new(), buffers: Buffers::default() };
         let (denials, parts) = (Seldom::new(MOST_DENIALS), Seldom::new(u32::MAX));
         let shared = Shared {
@@ -146,6 +146,7 @@ impl Index {
 /// The indexes, as they are put together.
 fn sources(
     specs: Vec<IndexSpec>,
+    public_url: &PublicUrl,
     store: &Store,
     files: &FileStore,
     clock: &Arc<dyn Clock>,
@@ -171,7 +172,8 @@ fn sources(
                 names.iter().position(|known| *known == other).filter(|place| *place < here).map(Part::Index)
             }
             SourceSpec::Upstream(spec) => {
-                Some(Part::Upstream(Arc::new(Upstream::new(&name, &spec, files.clone(), Arc::clone(clock), pace))))
+                let upstream = Upstream::new(&name, &spec, public_url, files.clone(), Arc::clone(clock), pace);
+                Some(Part::Upstream(Arc::new(upstream)))
             }
         };
         let parts = sources.into_iter().filter_map(part).collect();

@@ -65,6 +65,7 @@ pub use file_store::{AMBIENT_VARIABLES, FileStore, FileStoreError, S3Keys, S3Spe
 pub use import::{ImportError, Imported, import_file};
 pub use index::Index;
 pub use options::{
-    Deletion, IndexOptions, IndexSpec, InvalidDeletion, InvalidNamespaces, Namespace, Namespaces, Pace, SourceSpec,
+    Deletion, Freshness, IndexOptions, IndexSpec, InvalidDeletion, InvalidNamespaces, Namespace, Namespaces, Pace,
+    SecretSource, SourceSpec, UpstreamCredential,
     UpstreamSpec, View,
 };

@@ -12,6 +12,7 @@ use url::Url;
 
 pub use crate::manage::deletion::{Deletion, InvalidDeletion};
 pub use crate::namespace::{InvalidNamespaces, Namespace, Namespaces};
+pub use crate::upstream::spec::{Freshness, SecretSource, UpstreamCredential, UpstreamSpec};
 use crate::{
     attestation::TrustRoot,
     file_store::{FileStore, quota::LOOK_EVERY},
@@ -69,25 +70,6 @@ pub enum SourceSpec {
     Upstream(UpstreamSpec),
 }
 
-/// Somebody else's index.
-#[derive(Clone, PartialEq, Eq)]
-pub struct UpstreamSpec {
-    /// Its simple index. A user name and password in it are sent to that origin only, and never shown.
-    pub url: Url,
-}
-
-impl From<Url> for UpstreamSpec {
-    fn from(url: Url) -> Self {
-        Self { url }
-    }
-}
-
-impl std::fmt::Debug for UpstreamSpec {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("UpstreamSpec").field("host", &self.url.host_str()).finish_non_exhaustive()
-    }
-}
-
 /// A view: what of its sources an index shows. By default everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct View {
@@ -116,8 +98,6 @@ impl IndexSpec {
 /// How long things may take and stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
-    /// How long a page of upstream is served without asking again.
-    pub fresh: Duration,
     /// How long it is remembered that upstream does not have a project.
     pub absent: Duration,
     /// How long after a failure upstream is left alone, where there is something older to serve.
@@ -143,7 +123,6 @@ pub struct Pace {
 impl Default for Pace {
     fn default() -> Self {
         Self {
-            fresh: Duration::from_mins(10),
             absent: Duration::from_mins(1),
             retry: Duration::from_secs(10),
             first_byte: Duration::from_secs(10),

@@ -7,6 +7,7 @@ mod files;
 mod legacy_json;
 mod namespaces;
 mod pages;
+mod provenance;
 pub(crate) mod seldom;
 
 use std::{borrow::Cow, sync::Arc};
@@ -100,8 +101,16 @@ async fn answer(shared: &Shared, request: &Parts) -> Result<Response, Refusal> {
             asking.require_entry()?;
             namespaces::detail(&asking, asking.source()?, &name)
         }
-        // Until they are built.
-        Target::Legacy | Target::Provenance { .. } => {
+        Target::Provenance { project, file } => {
+            let Ok(name) = project.parse::<ProjectName>() else {
+                asking.require_entry()?;
+                return Err(Refusal::NotFound);
+            };
+            asking.require_grant(&name)?;
+            provenance::provenance(&asking, asking.source()?, &name, &file).await
+        }
+        // Until it is built.
+        Target::Legacy => {
             asking.require_entry()?;
             Err(Refusal::NotFound)
         }

@@ -19,7 +19,7 @@ use crate::{
     namespace::Namespaces,
     options::View,
     page::prepared::PreparedPage,
-    upstream::{Upstream, UpstreamError, pages::UpstreamPage},
+    upstream::{Upstream, UpstreamError, pages::Given},
 };
 
 /// One index: where its projects come from, and what of them it shows.
@@ -63,7 +63,7 @@ pub(crate) enum Project {
     /// From here.
     Hosted(Arc<HostedPage>),
     /// From upstream, and from which.
-    Upstream(Arc<UpstreamPage>, Arc<Upstream>),
+    Upstream(Given, Arc<Upstream>),
 }
 
 impl Project {
@@ -71,7 +71,7 @@ impl Project {
     pub(crate) fn page(&self) -> &PreparedPage {
         match self {
             Self::Hosted(page) => &page.prepared,
-            Self::Upstream(page, _) => &page.prepared,
+            Self::Upstream(given, _) => &given.page.prepared,
         }
     }
 }
@@ -85,15 +85,40 @@ enum Remembered {
     Unknown,
 }
 
+/// What a project is looked up for.
+#[derive(Debug, Clone, Copy)]
+enum Want {
+    Page,
+    File,
+}
+
+impl Want {
+    async fn ask(self, upstream: &Upstream, project: &ProjectName) -> Result<Given, UpstreamError> {
+        match self {
+            Self::Page => upstream.pages.get(project).await,
+            Self::File => upstream.pages.get_for_file(project).await,
+        }
+    }
+}
+
 type Looking<'a> = Pin<Box<dyn Future<Output = Result<Option<Project>, Refusal>> + Send + 'a>>;
 
 impl Source {
     /// The project, or [`Refusal::NotFound`]. `all` are the indexes of this server.
     pub(crate) async fn project(&self, all: &[Self], project: &ProjectName) -> Result<Project, Refusal> {
+        self.project_for(Want::Page, all, project).await
+    }
+
+    /// The same for whoever wants one of its files: see [`get_for_file`](crate::upstream::pages::UpstreamPages::get_for_file).
+    pub(crate) async fn project_of_file(&self, all: &[Self], project: &ProjectName) -> Result<Project, Refusal> {
+        self.project_for(Want::File, all, project).await
+    }
+
+    async fn project_for(&self, want: Want, all: &[Self], project: &ProjectName) -> Result<Project, Refusal> {
         match self.remembered(all, project, false) {
             Remembered::Found(found) => Ok(found),
             Remembered::Absent | Remembered::Unknown => {
-                self.look_up(all, project, false).await?.ok_or(Refusal::NotFound)
+                self.look_up(want, all, project, false).await?.ok_or(Refusal::NotFound)
             }
         }
     }
@@ -143,7 +168,7 @@ impl Source {
         Remembered::Absent
     }
 
-    fn look_up<'a>(&'a self, all: &'a [Self], project: &'a ProjectName, private: bool) -> Looking<'a> {
+    fn look_up<'a>(&'a self, want: Want, all: &'a [Self], project: &'a ProjectName, private: bool) -> Looking<'a> {
         Box::pin(async move {
             if self.leaves_out(project) {
                 return Ok(None);
@@ -155,11 +180,11 @@ impl Source {
                     // moment ago at another replica may not have been followed yet.
                     Part::Hosted(hosted) => hosted.look_up(project).await?.map(Project::Hosted),
                     Part::Index(place) => match all.get(*place) {
-                        Some(other) => other.look_up(all, project, private).await?,
+                        Some(other) => other.look_up(want, all, project, private).await?,
                         None => None,
                     },
                     Part::Upstream(_) if private => None,
-                    Part::Upstream(upstream) => match upstream.pages.get(project).await {
+                    Part::Upstream(upstream) => match want.ask(upstream, project).await {
                         Ok(page) => Some(Project::Upstream(page, Arc::clone(upstream))),
                         Err(UpstreamError::Absent) => None,
                         Err(error) => return Err(error.into()),
@@ -199,7 +224,10 @@ impl From<UpstreamError> for Refusal {
         match error {
             UpstreamError::Absent => Self::NotFound,
             UpstreamError::Unavailable => Self::UpstreamUnavailable,
-            UpstreamError::Wrong(what) => Self::UpstreamWrong(what),
+            UpstreamError::Resting(seconds) => Self::UpstreamResting { seconds },
+            UpstreamError::Offline => Self::Offline,
+            UpstreamError::Credential => Self::NotReady("its credential for the upstream index cannot be read"),
+            UpstreamError::Wrong(what) | UpstreamError::Corrupt(what) => Self::UpstreamWrong(what),
             UpstreamError::Disk => Self::NotReady("its file store does not work"),
         }
     }

@@ -3,18 +3,28 @@
 //! What is *not* here: whether a project may come from upstream at all (a name that is hosted never does; see
 //! [`source`](crate::source)), answers to clients.
 
-pub(crate) mod client;
+mod claim;
+mod client;
+mod credential;
 pub(crate) mod download;
+mod fetch;
 pub(crate) mod files;
+mod first_seen;
 pub(crate) mod pages;
+mod patience;
+mod pins;
+pub(crate) mod provenance;
 mod record;
+pub(crate) mod spec;
+mod wheel_metadata;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use client::UpstreamClient;
-use daypass_core::{clock::Clock, digest::Sha256, names::IndexName};
+use daypass_core::{clock::Clock, digest::Sha256, names::IndexName, public_url::PublicUrl};
 use files::UpstreamFiles;
 use pages::UpstreamPages;
+use provenance::UpstreamProvenance;
 
 use crate::{
     file_store::FileStore,
@@ -27,23 +37,43 @@ pub(crate) struct Upstream {
     pub pages: UpstreamPages,
     /// Its files.
     pub files: UpstreamFiles,
+    /// What it says about where its files come from.
+    pub provenance: UpstreamProvenance,
 }
 
 impl Upstream {
     pub(crate) fn new(
         index: &IndexName,
         spec: &UpstreamSpec,
+        public_url: &PublicUrl,
         files: FileStore,
         clock: Arc<dyn Clock>,
         pace: Pace,
     ) -> Self {
-        let client = Arc::new(UpstreamClient::new(&spec.url, pace));
+        let client = Arc::new(UpstreamClient::new(spec, Arc::clone(&clock), pace));
         let shelf = Shelf::new(index, &client);
+        let (freshness, offline) = (spec.freshness, spec.offline);
+        let provenance_root = public_url.join(&format!("/{index}/provenance/"));
+        let pages = UpstreamPages::new(pages::Surroundings {
+            client: Arc::clone(&client),
+            files: files.clone(),
+            shelf: shelf.clone(),
+            clock,
+            pace,
+            freshness,
+            offline,
+            provenance_root: provenance_root.into(),
+        });
         Self {
-            pages: UpstreamPages::new(Arc::clone(&client), files.clone(), shelf.clone(), clock, pace),
-            files: UpstreamFiles::new(client, files, shelf),
+            files: UpstreamFiles::new(Arc::clone(&client), files.clone(), shelf.clone(), pages.clone()),
+            provenance: UpstreamProvenance::new(client, files, shelf, freshness, offline),
+            pages,
         }
     }
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Where the records of one upstream are kept. Another upstream URL is another shelf: what one index said must not be
@@ -72,9 +102,21 @@ pub(crate) enum UpstreamError {
     /// It cannot be reached, is too slow, or says that it cannot answer now.
     #[error("upstream cannot be reached")]
     Unavailable,
+    /// It wants to be left alone for so many seconds.
+    #[error("upstream wants to be asked again in {0} s")]
+    Resting(u32),
+    /// It is not to be asked.
+    #[error("upstream is not asked: this index is offline")]
+    Offline,
+    /// Our credential for it cannot be had.
+    #[error("the credential for upstream cannot be read")]
+    Credential,
     /// It answered with something else than it promised.
     #[error("upstream gave a wrong answer: {0}")]
     Wrong(&'static str),
+    /// It sent a file that is not what its page says.
+    #[error("upstream gave a wrong file: {0}")]
+    Corrupt(&'static str),
     /// Our own disk does not take it.
     #[error("the file store does not work")]
     Disk,

@@ -9,13 +9,15 @@ use daypass_core::names::{FileName, ProjectName};
 use super::{Asking, unrecorded};
 use crate::{
     audit,
-    content::{Bytes, Content, Sent},
+    content::{Bytes, Content, Sent, etag},
     error::Refusal,
     file_store::Blob,
+    page::PageFile,
+    range::{self, Part},
     source::{Project, Source},
     upstream::{
         Upstream, UpstreamError,
-        download::Arrival,
+        download::{Arrival, Download},
         files::{Found, Wish},
     },
 };
@@ -38,7 +40,7 @@ pub(super) async fn file(
 ) -> Result<Response, Refusal> {
     let (file, metadata) = file.strip_suffix(".metadata").map_or((file, false), |file| (file, true));
     let named = Named { project, file: file.parse().map_err(|_| Refusal::NotFound)?, metadata };
-    match source.project(&asking.shared.sources, project).await? {
+    match source.project_of_file(&asking.shared.sources, project).await? {
         Project::Hosted(page) => {
             if !page.project.status.offers_files() {
                 return Err(Refusal::Quarantined { project: project.clone(), reason: page.project.reason.clone() });
@@ -60,8 +62,18 @@ pub(super) async fn file(
                 page = upstream.pages.get_anew(project).await?;
             }
             let listed = page.prepared.page.find(named.file.as_str()).ok_or(Refusal::NotFound)?;
+            if metadata && !listed.metadata.is_there() {
+                return metadata_inside(asking, &upstream, &named, listed).await;
+            }
             let wish = if metadata { Wish::metadata(project, listed) } else { Wish::file(project, listed) };
-            pulled_through(asking, &upstream, &named, &wish.ok_or(Refusal::NotFound)?).await
+            let wish = wish.ok_or(Refusal::NotFound)?;
+            match pulled_through(asking, &upstream, &named, &wish).await {
+                // It was promised because it was read out of the wheel, and has been evicted since.
+                Err(Refusal::NotFound | Refusal::Offline) if metadata => {
+                    metadata_inside(asking, &upstream, &named, listed).await
+                }
+                other => other,
+            }
         }
     }
 }
@@ -71,6 +83,30 @@ async fn metadata_of(asking: &Asking<'_>, file: &daypass_store::HostedFile) -> R
     let blob = Blob::hosted(file.metadata_sha256.ok_or(Refusal::NotFound)?);
     let size = asking.shared.sender.size_of(&blob).await?;
     Ok(Content { blob, size, bytes: Bytes::Kept })
+}
+
+/// The metadata of a file of whose metadata upstream says nothing: a wheel has some inside.
+async fn metadata_inside(
+    asking: &Asking<'_>,
+    upstream: &Upstream,
+    named: &Named<'_>,
+    listed: &PageFile,
+) -> Result<Response, Refusal> {
+    let wheel = Wish::wheel(named.project, listed).ok_or(Refusal::NotFound)?;
+    let pin = upstream.files.metadata_inside(&wheel).await.map_err(|error| refused(error, named))?;
+    let content = Content { blob: Blob::upstream(pin.sha256), size: pin.size, bytes: Bytes::Kept };
+    send(asking, named, content).await?.ok_or(Refusal::NotReady("its file store does not work"))
+}
+
+/// The part that is asked for, if it need not wait for the whole file.
+async fn part_of(asking: &Asking<'_>, upstream: &Upstream, wish: &Wish, download: &Download) -> Option<Content> {
+    let (sha256, size) = (wish.sha256?, wish.size?);
+    let part = match (&asking.request.method, range::wanted(&asking.request.headers, &etag(&sha256)).of(size)) {
+        (&Method::GET, Part::Range(first, end)) => first..end,
+        _ => return None,
+    };
+    let bytes = upstream.files.part(wish, download, part).await?;
+    Some(Content { blob: Blob::upstream(sha256), size, bytes: Bytes::Part(bytes) })
 }
 
 async fn pulled_through(
@@ -89,6 +125,9 @@ async fn pulled_through(
         let content = match upstream.files.find(wish).await.map_err(|error| refused(error, named))? {
             Found::Kept(pin) => Content { blob: Blob::upstream(pin.sha256), size: pin.size, bytes: Bytes::Kept },
             Found::Coming(download) => {
+                if let Some(part) = part_of(asking, upstream, wish, &download).await {
+                    return send(asking, named, part).await?.ok_or(Refusal::NotFound);
+                }
                 let arrival = download.arrival(wish.sha256.is_some()).await.map_err(|error| refused(error, named))?;
                 match (arrival, wish.sha256) {
                     (Arrival::Stream(stream), Some(sha256)) => {
@@ -97,11 +136,7 @@ async fn pulled_through(
                     (Arrival::Kept(pin), Some(expected)) if pin.sha256 != expected => {
                         return Err(Refusal::UpstreamWrong("the file is not what the page says"));
                     }
-                    (Arrival::Kept(pin), expected) => {
-                        if expected.is_none() && !named.metadata {
-                            // From now on the page gives the digest that was pinned.
-                            upstream.pages.forget(named.project);
-                        }
+                    (Arrival::Kept(pin), _) => {
                         Content { blob: Blob::upstream(pin.sha256), size: pin.size, bytes: Bytes::Kept }
                     }
                     (Arrival::Stream(_), None) => return Err(Refusal::NotReady("a file could not be verified")),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::{
     body::Body,
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
     response::Response,
 };
 use daypass_core::names::ProjectName;
@@ -19,8 +19,11 @@ use crate::{
         list,
         prepared::{Coding, Prepared, Sendable},
     },
-    source::{Part, Source},
+    source::{Part, Project, Source},
+    upstream::pages::{Given, Had},
 };
+
+const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
 /// The page of one project.
 pub(super) async fn project(asking: &Asking<'_>, source: &Source, name: &ProjectName) -> Result<Response, Refusal> {
@@ -33,6 +36,9 @@ pub(super) async fn project(asking: &Asking<'_>, source: &Source, name: &Project
     };
     let mut response = send(asking, form, prepared);
     note_serial(&mut response, page.page.serial);
+    if let Project::Upstream(given, _) = &project {
+        say_how_it_was_had(response.headers_mut(), given);
+    }
     Ok(response)
 }
 
@@ -41,6 +47,17 @@ fn note_serial(response: &mut Response, serial: Option<i64>) {
     if let Some(serial) = serial {
         response.headers_mut().insert("x-pypi-last-serial", serial.into());
     }
+}
+
+/// How old the page is (RFC 9111 §5.1), and whether it was kept: for whoever looks for the reason of an answer.
+fn say_how_it_was_had(headers: &mut HeaderMap, given: &Given) {
+    let had = match given.had {
+        Had::Hit => "hit",
+        Had::Stale => "stale",
+        Had::Miss => "miss",
+    };
+    headers.insert(X_CACHE, HeaderValue::from_static(had));
+    headers.insert(header::AGE, given.age.into());
 }
 
 /// The list of the projects hosted here that the caller may pull. What upstream has is not listed: nobody knows it all.

@@ -8,20 +8,24 @@
 use std::{
     borrow::Cow,
     collections::HashMap,
+    ops::Range,
     sync::{Arc, Mutex, PoisonError},
 };
 
+use bytes::Bytes;
 use daypass_core::{digest::Sha256, names::ProjectName};
-use futures_util::StreamExt as _;
 use moka::sync::Cache;
 use object_store::ObjectStoreExt as _;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use url::Url;
 
-use super::{Shelf, UpstreamError, client::UpstreamClient, download::Download};
+use super::{
+    Shelf, UpstreamError, claim::Claim, client::UpstreamClient, download::Download, milliseconds, pages::UpstreamPages,
+};
 use crate::{
     file_store::{Blob, FileStore, FileStoreError},
+    flight::Flights,
     page::PageFile,
 };
 
@@ -54,10 +58,14 @@ pub(crate) struct Wish {
     pub url: Url,
     /// Its digest, if the page gives one.
     pub sha256: Option<Sha256>,
+    /// Another digest, if the page gives no SHA-256.
+    pub(super) claim: Option<Claim>,
     /// Its length, if the page gives it.
     pub size: Option<u64>,
     /// The longest it may be.
     pub limit: u64,
+    /// Whether it is a wheel whose metadata the page does not promise, or without a digest.
+    pub(super) wants_metadata: bool,
 }
 
 impl Wish {
@@ -68,9 +76,16 @@ impl Wish {
             name: file.name.as_str().into(),
             url: Url::parse(file.source.as_deref()?).ok()?,
             sha256: file.sha256(),
+            claim: if file.sha256().is_none() { Claim::strongest(&file.hashes) } else { None },
             size: file.size,
             limit: file.size.unwrap_or(LONGEST_FILE).min(LONGEST_FILE),
+            wants_metadata: is_wheel(file) && file.metadata.sha256().is_none(),
         })
+    }
+
+    /// The file itself, if it is a wheel.
+    pub(crate) fn wheel(project: &ProjectName, file: &PageFile) -> Option<Self> {
+        if is_wheel(file) { Self::file(project, file) } else { None }
     }
 
     /// Its core metadata, if upstream says that there is some (PEP 658).
@@ -85,13 +100,33 @@ impl Wish {
             name: format!("{}.metadata", file.name).into(),
             url,
             sha256: file.metadata.sha256(),
+            claim: None,
             size: None,
             limit: LONGEST_METADATA,
+            wants_metadata: false,
         })
     }
 
-    fn key(&self) -> Box<str> {
+    /// The metadata inside this wheel, as a thing of its own.
+    pub(super) fn metadata_inside(&self) -> Self {
+        let name = format!("{}.metadata", self.name).into();
+        Self {
+            name,
+            sha256: None,
+            claim: None,
+            size: None,
+            limit: LONGEST_METADATA,
+            wants_metadata: false,
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn key(&self) -> Box<str> {
         format!("{}/{}", self.project, self.name).into()
+    }
+
+    fn expected(&self) -> Expected {
+        (self.key(), self.sha256)
     }
 
     /// Whether these may be the bytes.
@@ -110,7 +145,7 @@ pub(crate) enum Found {
 
 /// The files of one upstream.
 #[derive(Clone)]
-pub(crate) struct UpstreamFiles(Arc<Inner>);
+pub(crate) struct UpstreamFiles(pub(super) Arc<Inner>);
 
 /// A file and the digest that it is to have: a page may change meanwhile, and who expects other bytes must not join.
 type Expected = (Box<str>, Option<Sha256>);
@@ -120,16 +155,29 @@ pub(super) struct Inner {
     pub(super) files: FileStore,
     pub(super) turns: Semaphore,
     shelf: Shelf,
+    /// Whose pages change when something becomes known of a file.
+    pages: UpstreamPages,
     /// Pins whose blob was seen whole.
     pins: Cache<Box<str>, Pin>,
+    /// Files that were not what the page says, and until when they are not fetched again.
+    refused: Cache<Expected, (i64, UpstreamError)>,
+    pub(super) reading: Flights<Box<str>, Result<Pin, UpstreamError>>,
     coming: Mutex<HashMap<Expected, Arc<Download>>>,
 }
 
 impl UpstreamFiles {
-    pub(super) fn new(client: Arc<UpstreamClient>, files: FileStore, shelf: Shelf) -> Self {
-        let pins = Cache::builder().max_capacity(10_000).build();
-        let turns = Semaphore::new(AT_ONCE);
-        Self(Arc::new(Inner { client, files, turns, shelf, pins, coming: Mutex::default() }))
+    pub(super) fn new(client: Arc<UpstreamClient>, files: FileStore, shelf: Shelf, pages: UpstreamPages) -> Self {
+        Self(Arc::new(Inner {
+            refused: Cache::builder().max_capacity(1_000).time_to_live(client.pace.absent).build(),
+            client,
+            files,
+            turns: Semaphore::new(AT_ONCE),
+            shelf,
+            pages,
+            pins: Cache::builder().max_capacity(10_000).build(),
+            reading: Flights::default(),
+            coming: Mutex::default(),
+        }))
     }
 
     /// The file, kept or coming. Whoever asks first sends for it.
@@ -137,11 +185,24 @@ impl UpstreamFiles {
         if let Some(pin) = self.0.kept(wish).await? {
             return Ok(Found::Kept(pin));
         }
+        match self.0.refused.get(&wish.expected()) {
+            Some((until, error)) if self.0.client.now() < until => return Err(error),
+            _ => {}
+        }
         let mut coming = self.0.coming.lock().unwrap_or_else(PoisonError::into_inner);
-        let download = coming
-            .entry((wish.key(), wish.sha256))
-            .or_insert_with(|| Download::begin(Arc::clone(&self.0), wish.clone()));
+        let download =
+            coming.entry(wish.expected()).or_insert_with(|| Download::begin(Arc::clone(&self.0), wish.clone()));
         Ok(Found::Coming(Arc::clone(download)))
+    }
+
+    /// A part of a file that is on its way, as upstream has it now: for whoever reads a long wheel's directory before
+    /// anything else. `None` when it has to wait for the file: see [`Download::may_pass_on`].
+    pub(crate) async fn part(&self, wish: &Wish, download: &Download, part: Range<u64>) -> Option<Bytes> {
+        let size = wish.size.filter(|_| wish.sha256.is_some())?;
+        if !download.may_pass_on(&part, size) {
+            return None;
+        }
+        self.0.client.get_part(&wish.url, part, size).await.ok()
     }
 
     /// Says that a kept file turned out not to be there, so that the next [`find`](Self::find) fetches it again.
@@ -187,8 +248,7 @@ impl Inner {
         if first != pin {
             return Err(self.changed(wish, &first));
         }
-        let bytes = serde_json::to_vec(&pin).unwrap_or_default();
-        if let Err(error) = self.files.put(&self.pin_key(wish), bytes.into()).await {
+        if let Err(error) = self.write_pin(wish, pin).await {
             self.pins.invalidate(&wish.key());
             return Err(unreadable(&error));
         }
@@ -207,9 +267,48 @@ impl Inner {
         UpstreamError::Wrong("the file is not the one that it had before under this name")
     }
 
-    /// Ends a download: the next who asks finds the file kept, or sends for it again.
-    pub(super) fn came(&self, wish: &Wish) {
-        self.coming.lock().unwrap_or_else(PoisonError::into_inner).remove(&(wish.key(), wish.sha256));
+    /// Ends a download: the next who asks finds the file kept, or sends for it again; not at once, if it was not what
+    /// the page says.
+    pub(super) fn came(&self, wish: &Wish, outcome: Result<Pin, &UpstreamError>) {
+        if let Err(error @ UpstreamError::Corrupt(_)) = outcome {
+            let until = self.client.now().saturating_add(milliseconds(self.client.pace.absent));
+            self.refused.insert(wish.expected(), (until, *error));
+        }
+        if outcome.is_ok() && wish.sha256.is_none() {
+            // From now on the page gives the digest that was pinned.
+            self.pages.outdate(&wish.project);
+        }
+        self.coming.lock().unwrap_or_else(PoisonError::into_inner).remove(&wish.expected());
+    }
+
+    /// Keeps the metadata that was found in a wheel. Where it is not what upstream gave beside the wheel, the wheel is
+    /// right: its digest was verified.
+    pub(super) async fn keep_metadata(&self, wheel: &Wish, metadata: Vec<u8>) -> Option<Pin> {
+        let wish = wheel.metadata_inside();
+        let pin = Pin { sha256: Sha256::of(&metadata), size: metadata.len() as u64 };
+        let kept = async {
+            if self.kept(&wish).await.ok().flatten() == Some(pin) {
+                return Ok(());
+            }
+            self.files.put(&Blob::upstream(pin.sha256).key(), metadata.into()).await?;
+            self.write_pin(&wish, pin).await
+        };
+        match kept.await {
+            Ok(()) => {
+                self.pins.insert(wish.key(), pin);
+                self.pages.outdate(&wish.project);
+                Some(pin)
+            }
+            Err(error) => {
+                tracing::warn!(project = %wish.project, file = %wish.name, %error, "metadata cannot be kept");
+                None
+            }
+        }
+    }
+
+    async fn write_pin(&self, wish: &Wish, pin: Pin) -> Result<(), FileStoreError> {
+        let bytes = serde_json::to_vec(&pin).unwrap_or_default();
+        self.files.put(&self.pin_key(wish), bytes.into()).await
     }
 
     fn pin_key(&self, wish: &Wish) -> object_store::path::Path {
@@ -217,9 +316,13 @@ impl Inner {
     }
 }
 
+pub(super) fn is_wheel(file: &PageFile) -> bool {
+    file.name.as_str().ends_with(".whl")
+}
+
 /// The last part of a pin's key. File systems take no longer one than 255 bytes, and `….metadata` may be longer; then it
 /// is a digest, with a mark that no file's name begins with.
-fn object_name(name: &str) -> Cow<'_, str> {
+pub(super) fn object_name(name: &str) -> Cow<'_, str> {
     if name.len() <= 255 { name.into() } else { format!("-{}", Sha256::of(name)).into() }
 }
 
@@ -235,20 +338,4 @@ fn there<T>(read: Result<T, FileStoreError>) -> Result<Option<T>, UpstreamError>
 fn unreadable(error: &dyn std::error::Error) -> UpstreamError {
     tracing::error!(%error, "what is kept of a file of upstream cannot be read");
     UpstreamError::Disk
-}
-
-/// What a project's files were pinned to, by file name.
-pub(super) async fn pins_of(files: &FileStore, shelf: &Shelf, project: &ProjectName) -> HashMap<String, Pin> {
-    let mut pinned = HashMap::new();
-    let prefix = shelf.key(["files", project.as_str()]);
-    let mut listed = files.objects().list(Some(&prefix));
-    while let Some(Ok(meta)) = listed.next().await {
-        let Some(name) = meta.location.filename().map(ToOwned::to_owned) else { continue };
-        if let Ok(bytes) = files.get(&meta.location).await
-            && let Ok(pin) = serde_json::from_slice::<Pin>(&bytes)
-        {
-            pinned.insert(name, pin);
-        }
-    }
-    pinned
 }

@@ -25,10 +25,28 @@ impl PageRecord {
     }
 
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
-        serde_json::from_slice::<Self>(bytes).ok().filter(|record| record.format == FORMAT)
+        let mut record = serde_json::from_slice::<Self>(bytes).ok().filter(|record| record.format == FORMAT)?;
+        for file in &mut record.page.files {
+            // Once it was passed on as it was.
+            if let Some(extra) = &mut file.extra
+                && let Some(serde_json::Value::String(url)) = extra.remove("provenance")
+            {
+                file.provenance = Some(url.into());
+            }
+        }
+        Some(record)
     }
 
     pub(super) fn write(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }
+}
+
+/// That upstream said of a page, later, that it has not changed.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Checked {
+    /// Which page: the one that was fetched then.
+    pub fetched_at: i64,
+    /// When it was said, in milliseconds since the Unix epoch.
+    pub checked_at: i64,
 }

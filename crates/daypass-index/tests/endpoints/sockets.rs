@@ -55,7 +55,7 @@ async fn a_corrupt_download_breaks_the_connection_before_the_promised_length() {
     let wheel = Wheel::new("requests", "1.0").padding(2_000_000);
     let upstream = Upstream::start();
     upstream.add_wheel(&wheel);
-    upstream.set(|manner| manner.files = Trouble::Truncate);
+    upstream.set(|manner| (manner.files, manner.ranges) = (Trouble::Truncate, false));
     let world = World::before(&upstream).await;
     let credential = basic(&world.access_token("ci/app"));
     let path = "/python/files/requests/requests-1.0-py3-none-any.whl";

@@ -47,6 +47,7 @@ async fn every_key_of_upstream_is_passed_on_but_the_place() {
             "yanked": "it was <broken>",
             "core-metadata": metadata,
             "data-dist-info-metadata": metadata,
+            "for-the-future": { "kept": true },
         })
     );
     let html = world.get(PAGE).await;
@@ -184,8 +185,9 @@ async fn a_failure_is_never_an_absence() {
         assert!(!answer.headers.contains_key("www-authenticate"));
         let file = world.get("/python/files/requests/requests-1.0-py3-none-any.whl").await;
         assert_eq!(file.status, status, "{trouble:?}");
-        // The twin: as soon as it works again, it works.
+        // The twin: as soon as it works again, it works; one that wants to be left alone is, for ten seconds.
         upstream.set(|manner| manner.pages = Trouble::None);
+        world.advance(10);
         assert_eq!(world.get(PAGE).await.status, StatusCode::OK, "{trouble:?}");
     }
 }

@@ -23,7 +23,7 @@ use daypass_core::{
     policy::Policy,
     request::{RequestContext, RequestId},
 };
-use daypass_index::{FileStore, Imported, Index, IndexOptions, IndexSpec, Pace, import_file};
+use daypass_index::{FileStore, Imported, Index, IndexOptions, IndexSpec, Pace, SourceSpec, UpstreamSpec, import_file};
 use daypass_oidc::jwks::KeySet;
 use daypass_store::{AuditQuery, Store};
 use daypass_testkit::{upstream::Upstream, wheel::Wheel};
@@ -115,9 +115,16 @@ impl World {
 
     /// The same folder, opened anew, as after a restart.
     pub(crate) async fn restarted(self) -> Self {
+        let behind = self.upstream.as_ref().map(|url| url.parse().unwrap());
+        let indexes = vec![IndexSpec::simple("python".parse().unwrap(), behind)];
+        self.restarted_with(indexes).await
+    }
+
+    /// The same folder with other indexes.
+    pub(crate) async fn restarted_with(self, indexes: Vec<IndexSpec>) -> Self {
         let Self { folder, upstream, pace, clock, signer, store, .. } = self;
         store.close().await;
-        let mut world = Self::start(folder, upstream, pace).await;
+        let mut world = Self { upstream, ..Self::of(folder, indexes, pace).await };
         world.clock.advance(clock.now().duration_since(world.clock.now()));
         world.keys.store(Arc::new(KeySet::from_jwk_values(&[signer.jwk()]).unwrap()));
         world.signer = signer;
@@ -366,6 +373,13 @@ pub(crate) async fn eventually(mut check: impl AsyncFnMut() -> bool) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("it did not come about within five seconds");
+}
+
+/// An index before these upstreams, in this order.
+pub(crate) fn index_before(upstreams: Vec<UpstreamSpec>) -> IndexSpec {
+    let sources = upstreams.into_iter().map(SourceSpec::Upstream);
+    let sources = std::iter::once(SourceSpec::Hosted).chain(sources).collect();
+    IndexSpec { sources, ..IndexSpec::simple("python".parse().unwrap(), None) }
 }
 
 fn policy(text: &str) -> Policy {

@@ -1,0 +1,41 @@
+//! `/{index}/provenance/{project}/{file}` (PEP 740).
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, Method, header},
+    response::Response,
+};
+use daypass_core::names::{FileName, ProjectName};
+
+use super::Asking;
+use crate::{
+    error::Refusal,
+    source::{Project, Source},
+};
+
+/// The provenance of a file, for whoever may have the file.
+pub(super) async fn provenance(
+    asking: &Asking<'_>,
+    source: &Source,
+    project: &ProjectName,
+    file: &str,
+) -> Result<Response, Refusal> {
+    let file: FileName = file.parse().map_err(|_| Refusal::NotFound)?;
+    match source.project_of_file(&asking.shared.sources, project).await? {
+        Project::Hosted(_) => Err(Refusal::NotFound),
+        Project::Upstream(page, upstream) => {
+            let listed = page.prepared.page.find(file.as_str()).ok_or(Refusal::NotFound)?;
+            let text = upstream.provenance.get(project, listed).await?;
+            Ok(answer(asking, text.into()))
+        }
+    }
+}
+
+fn answer(asking: &Asking<'_>, body: Body) -> Response {
+    let mut response = Response::new(if asking.request.method == Method::HEAD { Body::empty() } else { body });
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/vnd.pypi.integrity.v1+json"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
