@@ -66,6 +66,5 @@ pub use import::{ImportError, Imported, import_file};
 pub use index::Index;
 pub use options::{
     Deletion, Freshness, IndexOptions, IndexSpec, InvalidDeletion, InvalidNamespaces, Namespace, Namespaces, Pace,
-    SecretSource, SourceSpec, UpstreamCredential,
-    UpstreamSpec, View,
+    SecretSource, SourceSpec, UpstreamCredential, UpstreamSpec, View,
 };

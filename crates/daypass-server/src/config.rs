@@ -22,6 +22,7 @@ use crate::{arguments::Place, failure::Failure};
 
 pub(crate) mod attestations;
 mod index;
+mod upstream;
 
 /// The commented file that `daypassd init` writes.
 pub(crate) const EXAMPLE: &str = include_str!("config/daypassd.toml");
@@ -162,7 +163,7 @@ impl Settings {
         } else {
             place.policy.clone()
         };
-        let indexes = index::indexes(written.index, place.upstream.clone())?;
+        let indexes = index::indexes(written.index, &base, place.upstream.clone())?;
         let settings = Self {
             dev: place.dev,
             listen,

@@ -261,6 +261,8 @@ mod tests {
             metadata: crate::page::CoreMetadata::Absent,
             yanked: yanked.map(Into::into),
             upload_time: None,
+            first_seen: None,
+            provenance: None,
             extra: None,
         };
         let (offered, yanked) = (file(None), file(Some("")));

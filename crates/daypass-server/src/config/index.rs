@@ -1,14 +1,17 @@
 //! `[[index]]`: where the projects of an index come from, and what of them it shows.
 
+use std::path::Path;
+
 use daypass_core::{
     Timestamp,
     grant::ProjectPattern,
     names::{IndexName, ProjectName},
 };
-use daypass_index::{Deletion, IndexSpec, Namespace, Namespaces, SourceSpec, UpstreamSpec, View};
+use daypass_index::{Deletion, IndexSpec, Namespace, Namespaces, SourceSpec, View};
 use serde::Deserialize;
 use url::Url;
 
+use super::upstream::{WrittenUpstream, check_upstream, environment};
 use crate::failure::Failure;
 
 /// One index, as it is written.
@@ -47,7 +50,7 @@ enum WrittenSource {
     /// `{ index = "base" }`
     Index(WrittenOther),
     /// `{ upstream = "https://…" }`
-    Upstream(WrittenUpstream),
+    Upstream(Box<WrittenUpstream>),
 }
 
 #[derive(Debug, Deserialize)]
@@ -62,12 +65,6 @@ struct WrittenOther {
     index: IndexName,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WrittenUpstream {
-    upstream: Url,
-}
-
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenView {
@@ -75,11 +72,15 @@ struct WrittenView {
     before: Option<Timestamp>,
 }
 
-/// The indexes as they are written, checked; `upstream` is the flag's.
-pub(super) fn indexes(written: Vec<WrittenIndex>, upstream: Option<Url>) -> Result<Vec<IndexSpec>, Failure> {
+/// The indexes as they are written, checked; their files are relative to `base`, and `upstream` is the flag's.
+pub(super) fn indexes(
+    written: Vec<WrittenIndex>,
+    base: &Path,
+    upstream: Option<Url>,
+) -> Result<Vec<IndexSpec>, Failure> {
     let mut indexes: Vec<IndexSpec> = Vec::new();
     for written in written {
-        let spec = written.check(&indexes)?;
+        let spec = written.check(base, &indexes)?;
         indexes.push(spec);
     }
     let python = || "python".parse::<IndexName>().map_err(Failure::other);
@@ -102,7 +103,7 @@ pub(super) fn indexes(written: Vec<WrittenIndex>, upstream: Option<Url>) -> Resu
 impl WrittenIndex {
     /// `before` are the indexes that are written above this one: only they may be among its sources, so that there is
     /// no circle.
-    fn check(self, before: &[IndexSpec]) -> Result<IndexSpec, Failure> {
+    fn check(self, base: &Path, before: &[IndexSpec]) -> Result<IndexSpec, Failure> {
         let Self { name, upstream, sources, reserved, view, delete, namespaces } = self;
         let bad = |what: String| Failure::configuration(format!("the index `{name}` {what}"));
         if before.iter().any(|index| index.name == name) {
@@ -112,7 +113,7 @@ impl WrittenIndex {
             return Err(bad("has both `upstream` and `sources`: put the upstream among the sources".to_owned()));
         }
         let short = || {
-            let upstream = upstream.map(|upstream| WrittenSource::Upstream(WrittenUpstream { upstream }));
+            let upstream = upstream.map(|upstream| WrittenSource::Upstream(Box::new(upstream.into())));
             std::iter::once(WrittenSource::Hosted(HostedWord::Hosted)).chain(upstream).collect()
         };
         let written = sources.unwrap_or_else(short);
@@ -129,7 +130,7 @@ impl WrittenIndex {
                     }
                     SourceSpec::Index(index)
                 }
-                WrittenSource::Upstream(upstream) => SourceSpec::Upstream(upstream.check()?),
+                WrittenSource::Upstream(upstream) => SourceSpec::Upstream(upstream.check(base, &environment)?),
             };
             if sources.contains(&source) {
                 return Err(bad("has the same source twice".to_owned()));
@@ -146,31 +147,6 @@ impl WrittenIndex {
     }
 }
 
-impl WrittenUpstream {
-    fn check(self) -> Result<UpstreamSpec, Failure> {
-        Ok(check_upstream(self.upstream)?.into())
-    }
-}
-
-/// A simple index's URL ends with a slash (PEP 503), so that project names can be joined to it.
-fn check_upstream(mut url: Url) -> Result<Url, Failure> {
-    let bad = |why| Failure::configuration(format!("the upstream URL {why}"));
-    if !matches!(url.scheme(), "https" | "http") || url.host().is_none() {
-        return Err(bad("must begin with `https://` or `http://`"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad("must not hold a user name or password"));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(bad("must not have a query or a fragment"));
-    }
-    if !url.path().ends_with('/') {
-        let path = format!("{}/", url.path());
-        url.set_path(&path);
-    }
-    Ok(url)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,16 +158,7 @@ mod tests {
 
     fn read(text: &str) -> Result<Vec<IndexSpec>, String> {
         let file: File = toml::from_str(text).map_err(|error| error.to_string())?;
-        indexes(file.index, None).map_err(|failure| failure.to_string())
-    }
-
-    #[test]
-    fn an_upstream_gets_its_slash_and_may_not_hold_a_password() {
-        let url = |text: &str| check_upstream(text.parse().unwrap());
-        assert_eq!(url("https://mirror.example.com/simple").unwrap().as_str(), "https://mirror.example.com/simple/");
-        for bad in ["ftp://mirror.example.com/", "https://u:p@mirror.example.com/", "https://mirror.example.com/?a"] {
-            assert!(url(bad).is_err(), "{bad}");
-        }
+        indexes(file.index, Path::new(""), None).map_err(|failure| failure.to_string())
     }
 
     #[test]

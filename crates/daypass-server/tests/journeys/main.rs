@@ -22,6 +22,7 @@ mod http;
 mod index;
 mod installers;
 mod keys;
+mod mirror;
 mod moving;
 mod narrower;
 mod parallel;
