@@ -14,9 +14,9 @@ use daypass_core::{
 };
 use daypass_store::{AddFile, HostedFile, Store, StoreError};
 
-pub use crate::distribution::NotADistribution;
+pub use crate::archive::{Fault, MetadataFault, Named, NotADistribution};
 use crate::{
-    distribution::{Distribution, Kind},
+    archive::{self, Distribution, Kind, Naming, metadata::Metadata},
     file_store::{Blob, FileStore, FileStoreError, ScratchFile, blocking},
 };
 
@@ -104,31 +104,27 @@ pub async fn import_file(
 ) -> Result<Imported, ImportError> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
     let no_distribution = |source| ImportError::NotADistribution { file: name.clone(), source };
-    let distribution = Distribution::of(&name).map_err(no_distribution)?;
+    let distribution = Distribution::read(&name, Naming::Ever).map_err(no_distribution)?;
     let Distribution { project, file, version, kind } = distribution.clone();
 
     let scratch = files.scratch().await?;
     let (from, to) = (path.to_owned(), scratch.handle());
     let copied = blocking(move || copy(&File::open(from)?, &to)).await;
     let (sha256, size) = copied.map_err(|source| ImportError::Unreadable { file: name.clone(), source })?;
-    let (scratch, metadata) = match kind {
-        Kind::Sdist => (scratch, None),
-        Kind::Wheel => {
-            let (scratch, read) = read_metadata(scratch, distribution).await?;
-            (scratch, Some(read.map_err(no_distribution)?))
-        }
-    };
+    let (scratch, read) = check(scratch, distribution, size).await?;
+    let metadata = read.map_err(no_distribution)?;
 
     let conflict = || ImportError::Conflict { file: file.clone(), index: index.clone() };
     let there = store.hosted_files(index, &project).await?;
     if there.iter().any(|other| other.file == file && other.sha256 != sha256) {
         return Err(conflict());
     }
-    let metadata_sha256 = metadata.as_ref().map(|metadata| Sha256::of(&metadata.bytes));
-    let metadata_size = metadata.as_ref().map(|metadata| metadata.bytes.len() as u64);
-    let requires_python = metadata.as_ref().and_then(|metadata| metadata.requires_python.clone());
-    if let (Some(digest), Some(metadata)) = (&metadata_sha256, metadata) {
-        files.put(&Blob::hosted(*digest).key(), metadata.bytes.into()).await?;
+    let requires_python = metadata.requires_python;
+    // An sdist's says what its builder believed; only a wheel's is what will be installed (PEP 658).
+    let metadata_sha256 = (kind == Kind::Wheel).then(|| Sha256::of(&metadata.bytes));
+    let metadata_size = metadata_sha256.map(|_| metadata.bytes.len() as u64);
+    if let Some(digest) = metadata_sha256 {
+        files.put(&Blob::hosted(digest).key(), metadata.bytes.into()).await?;
     }
     files.keep(scratch, &Blob::hosted(sha256).key()).await?;
 
@@ -165,17 +161,18 @@ pub async fn import_file(
     Ok(Imported { project, version, file, sha256, size, was_there })
 }
 
-type ReadMetadata = Result<crate::distribution::Metadata, NotADistribution>;
+type Checked = Result<Metadata, NotADistribution>;
 
-async fn read_metadata(
+async fn check(
     scratch: ScratchFile,
     distribution: Distribution,
-) -> Result<(ScratchFile, ReadMetadata), ImportError> {
-    let read = blocking(move || {
-        let metadata = distribution.metadata(&scratch.handle());
-        Ok((scratch, metadata))
+    size: u64,
+) -> Result<(ScratchFile, Checked), ImportError> {
+    let check = blocking(move || {
+        let checked = archive::check(&distribution, &scratch.handle(), size);
+        Ok((scratch, checked))
     });
-    Ok(read.await.map_err(FileStoreError::Scratch)?)
+    Ok(check.await.map_err(FileStoreError::Scratch)?)
 }
 
 /// Copies a file, and computes its digest and length on the way.

@@ -21,12 +21,13 @@
 //! | `page` | what a project page says; reading and writing its forms |
 //! | `content`, `body`, `memory` | bytes of files as answers |
 //! | `attestation` | attestations of uploaded files (PEP 740) |
-//! | `distribution` | what a file's name and metadata say |
 //! | `namespace` | names that belong together (PEP 752) |
+//! | `archive` | strict reading of wheels and source distributions |
 //! | `manage` | `/api/v1/indexes/…`: yank, status, deletion |
 //! | `console` | what people see: search, project pages |
 //! | `error` | refusals, and what they are in HTTP |
 
+mod archive;
 #[cfg_attr(not(test), expect(dead_code, reason = "uploads will ask it"))]
 mod attestation;
 mod audit;
@@ -35,7 +36,6 @@ pub mod care;
 mod console;
 mod content;
 mod credential;
-mod distribution;
 mod error;
 pub mod file_store;
 mod flight;

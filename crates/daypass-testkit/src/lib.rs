@@ -4,6 +4,7 @@ pub mod aws;
 pub mod faults;
 mod form;
 pub mod github;
+pub mod hostile;
 pub mod oidc;
 pub mod sigstore;
 pub mod upstream;

@@ -7,7 +7,8 @@
 mod archive;
 mod sdist;
 
-use archive::{record_line, zip};
+pub(crate) use archive::record_line;
+use archive::zip;
 
 /// A small pure-Python project, and the files it is distributed in.
 #[derive(Debug, Clone)]

@@ -7,6 +7,7 @@ mod care;
 mod console;
 mod crash;
 mod hosted_files;
+mod hostile;
 mod import;
 mod manage;
 mod mirrors;

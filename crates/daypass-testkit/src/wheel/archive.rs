@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 /// A line of `RECORD`: path, digest, size (PEP 376, PEP 427).
-pub(super) fn record_line(path: &str, bytes: &[u8]) -> String {
+pub(crate) fn record_line(path: &str, bytes: &[u8]) -> String {
     format!("{path},sha256={},{}\n", URL_SAFE_NO_PAD.encode(Sha256::digest(bytes)), bytes.len())
 }
 
