@@ -59,6 +59,9 @@ pub struct AuditEvent {
     /// The file.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub file: Option<FileName>,
+    /// SHA-256 of the file that was uploaded.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub file_sha256: Option<Sha256>,
     /// The address of the peer that asked.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub source: Option<String>,
@@ -91,6 +94,7 @@ impl AuditEvent {
             index: None,
             project: None,
             file: None,
+            file_sha256: None,
             source: None,
             user_agent: None,
             change: None,

@@ -32,6 +32,11 @@ pub(crate) fn downloaded(
     }
 }
 
+/// Somebody uploads a file; which one, of which project, is filled in by who knows.
+pub(crate) fn uploaded(now: Timestamp, request: &Parts, caller: &Caller) -> AuditEvent {
+    event(now, AuditKind::FileUploaded, Outcome::Success, request, caller)
+}
+
 /// Somebody proven asked for what its grants do not cover.
 pub(crate) fn denied(
     now: Timestamp,

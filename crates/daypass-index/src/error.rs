@@ -14,7 +14,7 @@ use daypass_core::{
 use hyper::ext::ReasonPhrase;
 use serde::Serialize;
 
-use crate::manage::ManageRefusal;
+use crate::{manage::ManageRefusal, upload::UploadRefusal};
 
 /// A refusal of one request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +45,9 @@ pub(crate) enum Refusal {
     /// The administration of an index does not do as wished.
     #[error(transparent)]
     Manage(ManageRefusal),
+    /// An upload is not taken.
+    #[error(transparent)]
+    Upload(#[from] UploadRefusal),
     /// There is no such thing, and its absence is certain.
     #[error("there is no such project or file here")]
     NotFound,
@@ -185,6 +188,7 @@ impl Refusal {
             Self::Unauthenticated(why) => (StatusCode::UNAUTHORIZED, "Unauthorized", why.code()),
             Self::Forbidden { .. } => (StatusCode::FORBIDDEN, "Forbidden", "grant_missing"),
             Self::Quarantined { .. } => (StatusCode::FORBIDDEN, "Forbidden", "project_quarantined"),
+            Self::Upload(refusal) => refusal.parts(),
             Self::NotFound => (StatusCode::NOT_FOUND, "Not Found", "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed", "method_not_allowed"),
             Self::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "Not Acceptable", "not_acceptable"),
@@ -226,6 +230,9 @@ impl Refusal {
                     headers.insert(header::ALLOW, allowed);
                 }
             }
+            Self::Upload(UploadRefusal::OnlyPost) => {
+                headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
+            }
             Self::NotAcceptable => {
                 headers.insert(header::VARY, HeaderValue::from_static("Accept"));
             }
@@ -245,7 +252,8 @@ impl Refusal {
             | Self::NotFound
             | Self::Offline
             | Self::UpstreamWrong(_)
-            | Self::Manage(_) => {}
+            | Self::Manage(_)
+            | Self::Upload(_) => {}
         }
         // pip and uv show nothing of a body, but they show the status line of a file's answer.
         if let Ok(phrase) = ReasonPhrase::try_from(format!("{title}: {detail}")) {

@@ -27,6 +27,7 @@ use crate::{
     options::{IndexOptions, IndexSpec, Pace, SourceSpec},
     serve::{seldom::Seldom, serve},
     source::{Hosted, Part, Source},
+    upload::Turns,
     upstream::Upstream,
 };
 
@@ -54,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) parts: Seldom,
     /// The names that the console searches.
     pub(crate) names: KnownNames,
+    /// Whose turn it is to upload.
+    pub(crate) turns: Turns,
     /// The challenge for clients that can find their issuer (RFC 9728 §5.1).
     pub(crate) challenge: HeaderValue,
     _follower: Task,
@@ -94,6 +97,7 @@ impl Index {
             denials,
             parts,
             names: KnownNames::default(),
+            turns: Turns::new(pace),
             challenge,
             _follower: follower,
             _housekeeping: housekeeping,
@@ -155,7 +159,7 @@ fn sources(
 ) -> Vec<Source> {
     let names: Vec<_> = specs.iter().map(|spec| spec.name.clone()).collect();
     let source = |spec: IndexSpec| {
-        let IndexSpec { name, sources, mut reserved, view, deletion, namespaces } = spec;
+        let IndexSpec { name, sources, mut reserved, view, deletion, namespaces, max_file_size } = spec;
         reserved.extend(namespaces.patterns());
         let words = sources.iter().map(ToString::to_string).collect();
         let part = |source: SourceSpec| match source {
@@ -177,7 +181,7 @@ fn sources(
             }
         };
         let parts = sources.into_iter().filter_map(part).collect();
-        Source { name: name.clone(), parts, words, reserved, view, deletion, namespaces: namespaces.clone() }
+        Source { name: name.clone(), parts, words, reserved, view, deletion, namespaces: namespaces.clone(), max_file_size }
     };
     specs.into_iter().map(source).collect()
 }

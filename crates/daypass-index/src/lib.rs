@@ -3,8 +3,8 @@
 //! Pages and files of two sources: hosted files first, then an upstream index that is pulled through. A name that is
 //! hosted is never looked up upstream.
 //!
-//! What is *not* here: signing keys (an access token is verified with public keys that are passed in), uploads, and
-//! who may become which identity (that was decided when the access token was signed).
+//! What is *not* here: signing keys (an access token is verified with public keys that are passed in), and who may
+//! become which identity (that was decided when the access token was signed).
 //!
 //! | module | idea |
 //! |---|---|
@@ -23,6 +23,8 @@
 //! | `attestation` | attestations of uploaded files (PEP 740) |
 //! | `namespace` | names that belong together (PEP 752) |
 //! | `archive` | strict reading of wheels and source distributions |
+//! | `publish` | the one way of a file into an index |
+//! | `upload` | files that are sent: `POST /{index}/legacy/` |
 //! | `manage` | `/api/v1/indexes/…`: yank, status, deletion |
 //! | `console` | what people see: search, project pages |
 //! | `error` | refusals, and what they are in HTTP |
@@ -51,12 +53,14 @@ mod negotiate;
 pub mod options;
 mod page;
 mod proven;
+mod publish;
 mod pull_tokens;
 mod range;
 mod revocations;
 mod serve;
 mod source;
 mod target;
+mod upload;
 mod upstream;
 
 pub use attestation::{InvalidTrustRoot, TrustRoot};

@@ -57,7 +57,12 @@ pub struct IndexSpec {
     /// Names that belong together, and to somebody (PEP 752): no upstream is asked for them, and only who was granted one
     /// by name uploads into it.
     pub namespaces: Namespaces,
+    /// The longest file that may be uploaded, in bytes.
+    pub max_file_size: u64,
 }
+
+/// The longest file that may be uploaded where nothing else is said.
+pub const MAX_FILE_SIZE: u64 = 100 * 1024 * 1024;
 
 /// Where projects come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +96,7 @@ impl IndexSpec {
             view: View::default(),
             deletion: Deletion::default(),
             namespaces: Namespaces::default(),
+            max_file_size: MAX_FILE_SIZE,
         }
     }
 }

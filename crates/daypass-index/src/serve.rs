@@ -17,7 +17,10 @@ use axum::{
     http::{HeaderValue, Method, header, request::Parts, uri::Uri},
     response::Response,
 };
-use daypass_core::names::{IndexName, ProjectName};
+use daypass_core::{
+    grant::Action,
+    names::{IndexName, ProjectName},
+};
 
 use crate::{
     audit,
@@ -27,6 +30,7 @@ use crate::{
     manage,
     source::Source,
     target::{Target, parse},
+    upload::{self, UploadRefusal},
 };
 
 /// The handler of all routes.
@@ -35,6 +39,9 @@ pub(crate) async fn serve(State(shared): State<Arc<Shared>>, request: Request) -
         return manage::serve(&shared, request).await;
     }
     let (parts, body) = request.into_parts();
+    if parts.method == Method::POST && matches!(parse(parts.uri.path()), Some((_, Target::Legacy))) {
+        return upload::serve(&shared, &parts, body).await;
+    }
     drop(body);
     match answer(&shared, &parts).await {
         Ok(response) => response,
@@ -50,12 +57,7 @@ async fn answer(shared: &Shared, request: &Parts) -> Result<Response, Refusal> {
         return Err(Refusal::MethodNotAllowed);
     }
     let (index, target) = parsed.ok_or(Refusal::NotFound)?;
-    let source = shared.sources.iter().find(|source| source.name.as_str() == index);
-    let named = match source {
-        Some(source) => Cow::Borrowed(&source.name),
-        None => Cow::Owned(index.parse().map_err(|_| Refusal::NotFound)?),
-    };
-    let asking = Asking { shared, request, caller: &caller, index: named, source };
+    let asking = Asking::new(shared, request, &caller, index)?;
     match target {
         Target::List { slash } => {
             asking.require_entry()?;
@@ -109,48 +111,73 @@ async fn answer(shared: &Shared, request: &Parts) -> Result<Response, Refusal> {
             asking.require_grant(&name)?;
             provenance::provenance(&asking, asking.source()?, &name, &file).await
         }
-        // Until it is built.
         Target::Legacy => {
-            asking.require_entry()?;
-            Err(Refusal::NotFound)
+            asking.require_somewhere(Action::Push)?;
+            Err(UploadRefusal::OnlyPost.into())
         }
     }
 }
 
 /// A request by somebody proven.
-struct Asking<'a> {
-    shared: &'a Shared,
-    request: &'a Parts,
-    caller: &'a Caller,
-    index: Cow<'a, IndexName>,
+pub(crate) struct Asking<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) request: &'a Parts,
+    pub(crate) caller: &'a Caller,
+    pub(crate) index: Cow<'a, IndexName>,
     /// The index, if there is one of that name: to be looked at once the caller may know.
     source: Option<&'a Source>,
 }
 
-impl Asking<'_> {
-    fn source(&self) -> Result<&Source, Refusal> {
+impl<'a> Asking<'a> {
+    /// What `caller` asks of the index of this name.
+    pub(crate) fn new(
+        shared: &'a Shared,
+        request: &'a Parts,
+        caller: &'a Caller,
+        index: &str,
+    ) -> Result<Self, Refusal> {
+        let source = shared.sources.iter().find(|source| source.name.as_str() == index);
+        let index = match source {
+            Some(source) => Cow::Borrowed(&source.name),
+            None => Cow::Owned(index.parse().map_err(|_| Refusal::NotFound)?),
+        };
+        Ok(Self { shared, request, caller, index, source })
+    }
+
+    pub(crate) fn source(&self) -> Result<&Source, Refusal> {
         self.source.ok_or(Refusal::NotFound)
     }
 
     fn require_grant(&self, project: &ProjectName) -> Result<(), Refusal> {
-        if self.caller.may_pull(&self.index, project) {
+        self.require(project, Action::Pull)
+    }
+
+    /// Whether the caller may do this to the project.
+    pub(crate) fn require(&self, project: &ProjectName, action: Action) -> Result<(), Refusal> {
+        if self.caller.may(&self.index, project, action) {
             return Ok(());
         }
-        Err(self.denied(Asked::Project(project.clone()), Some(project)))
+        Err(self.denied(Asked::Project(project.clone()), Some(project), action))
     }
 
     fn require_entry(&self) -> Result<(), Refusal> {
-        if self.caller.may_enter(&self.index) {
+        self.require_somewhere(Action::Pull)
+    }
+
+    /// Whether the caller may do this to any project of the index.
+    pub(crate) fn require_somewhere(&self, action: Action) -> Result<(), Refusal> {
+        if self.caller.may_somewhere(&self.index, action) {
             return Ok(());
         }
-        Err(self.denied(Asked::Index, None))
+        Err(self.denied(Asked::Index, None, action))
     }
 
     /// The refusal, and its row in the audit log, once a minute. A queue that is full changes nothing: no is the answer.
-    fn denied(&self, what: Asked, project: Option<&ProjectName>) -> Refusal {
+    fn denied(&self, what: Asked, project: Option<&ProjectName>, action: Action) -> Refusal {
         let now = self.shared.clock.now();
-        let is_news = self.shared.denials.is_news(now, &(self.caller.token_sha256, format!("{} {what}", self.index)));
-        let refusal = Refusal::forbidden(self.caller.proven.shown(), &self.index, what);
+        let thing = format!("{} {action} {what}", self.index);
+        let is_news = self.shared.denials.is_news(now, &(self.caller.token_sha256, thing));
+        let refusal = Refusal::forbidden_to(self.caller.proven.shown(), &self.index, what, action);
         if !is_news {
             return refusal;
         }

@@ -38,6 +38,8 @@ pub(crate) struct Source {
     pub deletion: Deletion,
     /// Names that belong together, and to somebody.
     pub namespaces: Namespaces,
+    /// The longest file that may be uploaded, in bytes.
+    pub max_file_size: u64,
 }
 
 /// One of an index's sources.

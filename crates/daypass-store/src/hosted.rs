@@ -54,7 +54,7 @@ pub struct HostedFile {
 }
 
 /// What became of a file that was to be added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AddFile {
     /// It is new.
     Added,
@@ -66,7 +66,21 @@ pub enum AddFile {
     Deleted,
     /// The project takes no files (PEP 792).
     Closed(ProjectStatus),
+    /// The release has a source distribution already, of this name.
+    SecondSdist(FileName),
 }
+
+/// What must hold within the release that a file is added to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Release {
+    /// All ways to write its version: `1`, `1.0`, `1.0.0`. The file joins the release that is there under one of them.
+    pub spellings: Vec<String>,
+    /// Whether a second source distribution is refused (PEP 625 names one for a release).
+    pub one_sdist: bool,
+}
+
+/// As many spellings of a version are looked for.
+const SPELLINGS: usize = 8;
 
 impl Store {
     /// Returns the files of one project in the order they were added.
@@ -107,10 +121,41 @@ impl Store {
     /// Adds a file and writes `event`; in one transaction, durable when this returns [`AddFile::Added`]. On the
     /// other outcomes nothing is written, no event either.
     pub async fn add_hosted_file(&self, file: HostedFile, event: AuditEvent) -> Result<AddFile, StoreError> {
+        self.add_to_release(file, Release::default(), event).await
+    }
+
+    /// What would become of a file of this name, as far as it does not depend on its bytes: looked up without waiting
+    /// for a transaction, and so not the last word.
+    pub async fn may_add(
+        &self,
+        index: &IndexName,
+        project: &ProjectName,
+        file: &FileName,
+        release: &Release,
+    ) -> Result<AddFile, StoreError> {
+        let deleted = sqlx::query_scalar(IS_DELETED).bind(index.as_str()).bind(file.as_str());
+        let deleted: Option<i64> = self.read(deleted.fetch_optional(self.readers())).await?;
+        if deleted.is_some() {
+            return Ok(AddFile::Deleted);
+        }
+        let there = self.read(async {
+            let mut connection = self.readers().acquire().await?;
+            members(&mut connection, index, project, release).await
+        });
+        Ok(second_sdist(&there.await?, file, release).map_or(AddFile::Added, AddFile::SecondSdist))
+    }
+
+    /// The same, to a release: the file's version becomes the one that the release is called by already.
+    pub async fn add_to_release(
+        &self,
+        file: HostedFile,
+        release: Release,
+        event: AuditEvent,
+    ) -> Result<AddFile, StoreError> {
         if let Err(error) = i64::try_from(file.size) {
             return Err(StoreError::Rejected { cause: Cause::new(error) });
         }
-        self.change(Hosting { file, event: Entry::new(&event)? }).await
+        self.change(Hosting { file, release, event: Entry::new(&event)? }).await
     }
 }
 
@@ -126,6 +171,8 @@ const FILES_OF_RELEASE: &str = concat!(
     "uploader, yanked, provenance_sha256 FROM hosted_file ",
     "WHERE index_name = $1 AND project = $2 AND version = $3 ORDER BY +seq"
 );
+
+const IS_DELETED: &str = "SELECT seq FROM deleted_file WHERE index_name = $1 AND file = $2";
 
 const ONE_FILE: &str = concat!(
     "SELECT file, version, sha256, size, upload_time_us, requires_python, metadata_sha256, metadata_size, licence, ",
@@ -162,6 +209,7 @@ fn read_row(index: &IndexName, project: &ProjectName, row: &AnyRow) -> Result<Ho
 /// A file on its way to the database.
 struct Hosting {
     file: HostedFile,
+    release: Release,
     event: Arc<Entry>,
 }
 
@@ -169,13 +217,19 @@ impl Change for Hosting {
     type Outcome = AddFile;
 
     async fn apply(&self, work: &mut Work<'_>) -> Result<Done<AddFile>, sqlx::Error> {
-        let added = insert(work.connection, &self.file, work.seq).await?;
-        Ok((added, (added == AddFile::Added).then(|| Arc::clone(&self.event))))
+        let added = insert(work.connection, &self.file, &self.release, work.seq).await?;
+        let event = (added == AddFile::Added).then(|| Arc::clone(&self.event));
+        Ok((added, event))
     }
 }
 
 /// Writes a file unless its name is taken.
-async fn insert(connection: &mut AnyConnection, file: &HostedFile, seq: i64) -> Result<AddFile, sqlx::Error> {
+async fn insert(
+    connection: &mut AnyConnection,
+    file: &HostedFile,
+    release: &Release,
+    seq: i64,
+) -> Result<AddFile, sqlx::Error> {
     let sha256 = file.sha256.to_string();
     let there: Option<String> =
         sqlx::query_scalar("SELECT sha256 FROM hosted_file WHERE index_name = $1 AND file = $2")
@@ -186,7 +240,7 @@ async fn insert(connection: &mut AnyConnection, file: &HostedFile, seq: i64) -> 
     if let Some(there) = there {
         return Ok(if there == sha256 { AddFile::Identical } else { AddFile::Conflict });
     }
-    let deleted: Option<i64> = sqlx::query_scalar("SELECT seq FROM deleted_file WHERE index_name = $1 AND file = $2")
+    let deleted: Option<i64> = sqlx::query_scalar(IS_DELETED)
         .bind(file.index.as_str())
         .bind(file.file.as_str())
         .fetch_optional(&mut *connection)
@@ -194,6 +248,11 @@ async fn insert(connection: &mut AnyConnection, file: &HostedFile, seq: i64) -> 
     if deleted.is_some() {
         return Ok(AddFile::Deleted);
     }
+    let there = members(connection, &file.index, &file.project, release).await?;
+    if let Some(other) = second_sdist(&there, &file.file, release) {
+        return Ok(AddFile::SecondSdist(other));
+    }
+    let version = there.first().map_or(&*file.version, |(version, _)| version);
     let status = hosted_project::open(connection, file, seq).await?;
     if !status.takes_uploads() {
         return Ok(AddFile::Closed(status));
@@ -207,7 +266,7 @@ async fn insert(connection: &mut AnyConnection, file: &HostedFile, seq: i64) -> 
     .bind(file.index.as_str())
     .bind(file.file.as_str())
     .bind(file.project.as_str())
-    .bind(&*file.version)
+    .bind(version.to_owned())
     .bind(&*sha256)
     .bind(i64::try_from(file.size).unwrap_or(i64::MAX))
     .bind(file.upload_time.as_microsecond())
@@ -222,4 +281,39 @@ async fn insert(connection: &mut AnyConnection, file: &HostedFile, seq: i64) -> 
     .execute(connection)
     .await?;
     Ok(AddFile::Added)
+}
+
+/// Version and name of the files of a release, the first that was added first.
+async fn members(
+    connection: &mut AnyConnection,
+    index: &IndexName,
+    project: &ProjectName,
+    release: &Release,
+) -> Result<Vec<(String, String)>, sqlx::Error> {
+    let Some(last) = release.spellings.last() else { return Ok(Vec::new()) };
+    let mut query = sqlx::query_as(
+        "SELECT version, file FROM hosted_file WHERE index_name = $1 AND project = $2 \
+         AND version IN ($3, $4, $5, $6, $7, $8, $9, $10) ORDER BY +seq",
+    )
+    .bind(index.as_str())
+    .bind(project.as_str());
+    // Always as many, so that there is one text to prepare.
+    let rest = std::iter::repeat(last);
+    for spelling in release.spellings.iter().chain(rest).take(SPELLINGS) {
+        query = query.bind(spelling.clone());
+    }
+    query.fetch_all(connection).await
+}
+
+/// The sdist that is there, when `file` would be another one where only one may be.
+fn second_sdist(there: &[(String, String)], file: &FileName, release: &Release) -> Option<FileName> {
+    if !release.one_sdist || !is_sdist(file.as_str()) {
+        return None;
+    }
+    let mut others = there.iter().filter(|(_, other)| is_sdist(other) && other != file.as_str());
+    others.next().and_then(|(_, other)| other.parse().ok())
+}
+
+fn is_sdist(file: &str) -> bool {
+    !file.ends_with(".whl")
 }

@@ -74,7 +74,7 @@ pub use code::{NewCode, StoredCode};
 pub use device::{AddDevice, DeviceDecision, DeviceState, NewDevice, StoredDevice};
 pub use error::{Cause, StoreError};
 pub use exchange::{Spend, SpentProof};
-pub use hosted::{AddFile, HostedFile};
+pub use hosted::{AddFile, HostedFile, Release};
 pub use hosted_blobs::{HOSTED_BLOBS_AT_ONCE, HostedBlobs};
 pub use hosted_change::{CatalogueChange, Changed, Which};
 pub use hosted_project::{HostedProject, ProjectChange};

@@ -105,6 +105,7 @@ promises! {
     hosted_files::the_catalogue_version_grows_with_its_own_index_only,
     hosted_files::a_replica_learns_which_projects_changed_and_a_project_stays_when_its_files_are_gone,
     hosted_files::files_are_yanked_and_unyanked_once_with_an_event_each,
+    hosted_files::a_release_has_one_name_and_one_sdist,
     hosted_files::a_deleted_name_is_never_used_again_and_an_old_file_is_not_deleted,
     hosted_files::a_project_with_another_status_takes_files_or_does_not,
     policy_objects::changes_are_made_whole_with_an_event_each_and_seen_by_every_replica,

@@ -7,6 +7,7 @@ pub mod github;
 pub mod hostile;
 pub mod oidc;
 pub mod sigstore;
+pub mod upload;
 pub mod upstream;
 pub mod wheel;
 pub mod workload;

@@ -31,10 +31,16 @@ pub(crate) struct Metadata {
     pub version: Version,
     /// `Requires-Python`.
     pub requires_python: Option<String>,
+    license_expression: Option<String>,
     license_files: Vec<String>,
 }
 
 impl Metadata {
+    /// `License-Expression` (PEP 639), since 2.4.
+    pub(crate) fn license_expression(&self) -> Option<&str> {
+        self.license_expression.as_deref()
+    }
+
     /// Which licence files must be in the archive (PEP 639). Before 2.4 nobody said where.
     pub(super) fn license_files(&self) -> &[String] {
         &self.license_files
@@ -59,16 +65,17 @@ pub(super) fn read(
             named: format!("{} {}", distribution.project, distribution.version),
         });
     }
-    let license_files = if known.metadata_version >= "2.4" {
-        fields.all("License-File").map(ToOwned::to_owned).collect()
-    } else {
-        Vec::new()
-    };
+    let (mut license_expression, mut license_files) = (None, Vec::new());
+    if known.metadata_version >= "2.4" {
+        license_expression = fields.get("License-Expression").map(ToOwned::to_owned);
+        license_files = fields.all("License-File").map(ToOwned::to_owned).collect();
+    }
     let requires_python = fields.get("Requires-Python").map(ToOwned::to_owned);
     Ok(Metadata {
         metadata_version: known.metadata_version,
         version: known.version,
         requires_python: requires_python.filter(|specifiers| !specifiers.is_empty()),
+        license_expression: license_expression.filter(|expression| !expression.is_empty()),
         license_files,
         bytes,
     })

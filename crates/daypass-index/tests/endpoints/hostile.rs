@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use crate::world::World;
 
 /// What lies in the folder for files, but for the folders themselves.
-fn kept(world: &World) -> Vec<std::path::PathBuf> {
+pub(crate) fn kept(world: &World) -> Vec<std::path::PathBuf> {
     fn walk(folder: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -16,6 +16,7 @@ fn kept(world: &World) -> Vec<std::path::PathBuf> {
     }
     let mut found = Vec::new();
     walk(&world.files_folder(), &mut found);
+    found.sort();
     found
 }
 

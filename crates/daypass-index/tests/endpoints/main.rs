@@ -20,6 +20,7 @@ mod refusals;
 mod signer;
 mod sockets;
 mod sources;
+mod uploads;
 mod upstream_access;
 mod upstream_failures;
 mod upstream_files;

@@ -26,7 +26,7 @@ use daypass_core::{
 use daypass_index::{FileStore, Imported, Index, IndexOptions, IndexSpec, Pace, SourceSpec, UpstreamSpec, import_file};
 use daypass_oidc::jwks::KeySet;
 use daypass_store::{AuditQuery, Store};
-use daypass_testkit::{upstream::Upstream, wheel::Wheel};
+use daypass_testkit::{upload::Upload, upstream::Upstream, wheel::Wheel};
 use futures_util::StreamExt as _;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -156,6 +156,12 @@ impl World {
         Self::of(Arc::new(TempDir::new().unwrap()), indexes, quick()).await
     }
 
+    /// An index that takes files of this length at most.
+    pub(crate) async fn with_longest_file(max_file_size: u64) -> Self {
+        let index = IndexSpec { max_file_size, ..IndexSpec::simple("python".parse().unwrap(), None) };
+        Self::made_of(vec![index]).await
+    }
+
     async fn of(folder: Arc<TempDir>, indexes: Vec<IndexSpec>, pace: Pace) -> Self {
         let files = FileStore::folder(&folder.path().join("files")).unwrap();
         Self::over(folder, indexes, pace, files).await
@@ -204,6 +210,11 @@ impl World {
         self.clock.advance(SignedDuration::from_secs(seconds));
     }
 
+    /// The policy with its text changed, for later.
+    pub(crate) fn changed_policy(&self, change: impl FnOnce(&str) -> String) -> Arc<Policy> {
+        Arc::new(policy(&change(POLICY)))
+    }
+
     /// Changes the policy's text.
     pub(crate) fn set_policy(&self, change: impl FnOnce(&str) -> String) {
         self.policy.store(Arc::new(policy(&change(POLICY))));
@@ -245,6 +256,20 @@ impl World {
     /// Sends a request as `ci/app`.
     pub(crate) async fn ask(&self, request: axum::http::request::Builder) -> Answer {
         self.send(request.header("authorization", basic(&self.access_token("ci/app")))).await
+    }
+
+    /// Uploads as somebody whose access token has these grants, of the identity `ci/push`.
+    pub(crate) async fn upload(&self, upload: &Upload) -> Answer {
+        let token = self.push_token("*");
+        let request = Request::post("/python/legacy/").header("authorization", basic(&token));
+        self.send_body(request.header("content-type", upload.content_type()), upload.body()).await
+    }
+
+    /// An access token of `ci/push` that may push these projects.
+    pub(crate) fn push_token(&self, projects: &str) -> String {
+        let mut claims = self.claims("ci/push");
+        claims["grants"] = json!([{ "index": "python", "projects": [projects], "actions": ["push"] }]);
+        self.signer.sign(&claims)
     }
 
     /// Sends a request as it is.

@@ -7,7 +7,7 @@ use daypass_core::{
     grant::ProjectPattern,
     names::{IndexName, ProjectName},
 };
-use daypass_index::{Deletion, IndexSpec, Namespace, Namespaces, SourceSpec, View};
+use daypass_index::{Deletion, IndexSpec, Namespace, Namespaces, SourceSpec, View, options::MAX_FILE_SIZE};
 use serde::Deserialize;
 use url::Url;
 
@@ -143,7 +143,7 @@ impl WrittenIndex {
             namespaces.into_iter().map(|WrittenNamespace { name, owner }| Namespace { name, owner }).collect();
         let namespaces = Namespaces::new(namespaces).map_err(|error| bad(format!("makes no sense: {error}")))?;
         let view = View { only: view.projects, before: view.before };
-        Ok(IndexSpec { name, sources, reserved, view, deletion, namespaces })
+        Ok(IndexSpec { name, sources, reserved, view, deletion, namespaces, max_file_size: MAX_FILE_SIZE })
     }
 }
 

@@ -6,7 +6,7 @@ use daypass_core::{
     names::{IndexName, ProjectName},
     project_status::ProjectStatus,
 };
-use daypass_store::{AddFile, CatalogueChange, Changed, HostedFile, Store, StoreError, Which};
+use daypass_store::{AddFile, CatalogueChange, Changed, HostedFile, Release, Store, StoreError, Which};
 
 use crate::home::{Home, event, noon, whole_log};
 
@@ -168,4 +168,31 @@ pub(crate) async fn a_project_with_another_status_takes_files_or_does_not(home: 
     let before = whole_log(&store).await.len();
     changed(&store, CatalogueChange::Status(ProjectStatus::Deprecated, None)).await;
     assert_eq!(whole_log(&store).await.len(), before);
+}
+
+pub(crate) async fn a_release_has_one_name_and_one_sdist(home: &Home) {
+    let store = home.open().await;
+    let release = || Release { spellings: vec!["1".into(), "1.0".into(), "1.0.0".into()], one_sdist: true };
+    let add = async |name: &str, version: &str, release: Release, id: &str| {
+        let file = HostedFile { version: version.to_owned(), ..file("python", name, name) };
+        store.add_to_release(file, release, event(id)).await.unwrap()
+    };
+    assert_eq!(add("a-1.0.tar.gz", "1.0", release(), "1").await, AddFile::Added);
+    assert_eq!(add("a-1.0.0-py3-none-any.whl", "1.0.0", release(), "2").await, AddFile::Added);
+    let first = || AddFile::SecondSdist("a-1.0.tar.gz".parse().unwrap());
+    for (name, id) in [("a-1.0.0.tar.gz", "3"), ("a-1.zip", "4")] {
+        assert_eq!(add(name, "1", release(), id).await, first(), "{name}");
+    }
+    assert_eq!(add("a-1.0.tar.gz", "1.0", release(), "5").await, AddFile::Identical);
+    // Of what was published elsewhere, there may be two.
+    let as_it_is = Release { one_sdist: false, ..release() };
+    assert_eq!(add("a-1.zip", "1", as_it_is, "6").await, AddFile::Added);
+    let other = Release { spellings: vec!["2".into()], one_sdist: true };
+    assert_eq!(add("a-2.tar.gz", "2", other, "7").await, AddFile::Added);
+
+    let files = store.hosted_files(&"python".parse().unwrap(), &"a".parse().unwrap()).await.unwrap();
+    let versions: Vec<&str> = files.iter().map(|file| &*file.version).collect();
+    assert_eq!(versions, ["1.0", "1.0", "1.0", "2"]);
+    let log: Vec<_> = whole_log(&store).await.into_iter().map(|row| row.event).collect();
+    assert_eq!(log, ["1", "2", "6", "7"].map(event));
 }
