@@ -112,8 +112,8 @@ impl Tar {
 
     /// The bytes.
     pub fn bytes(&self) -> Vec<u8> {
-        let members = self.members.iter().flat_map(Member::bytes);
-        members.chain(self.end.iter().copied()).collect()
+        let members: Vec<Vec<u8>> = self.members.iter().map(Member::bytes).collect();
+        [members.concat(), self.end.clone()].concat()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use flate2::{Compression, write::DeflateEncoder};
+use flate2::{Compression, Crc, write::DeflateEncoder};
 
 /// An archive that is being written.
 #[derive(Debug, Clone, Default)]
@@ -225,11 +225,11 @@ pub fn zip64_field(size: u64, packed: u64) -> Vec<u8> {
     [&[1, 0, 16, 0][..], &size.to_le_bytes(), &packed.to_le_bytes()].concat()
 }
 
-/// The checksum of zip and gzip (IEEE 802.3), bit by bit.
+/// The checksum of zip and gzip (IEEE 802.3).
 pub fn crc(data: &[u8]) -> u32 {
-    !data.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & 0_u32.wrapping_sub(crc & 1)))
-    })
+    let mut crc = Crc::new();
+    crc.update(data);
+    crc.sum()
 }
 
 fn length(bytes: &[u8]) -> u32 {

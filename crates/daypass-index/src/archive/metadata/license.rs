@@ -16,7 +16,10 @@ const MODE: ParseMode = ParseMode {
 
 /// Whether a text is a licence expression.
 pub(super) fn is_expression(text: &str) -> bool {
-    text.len() <= LONGEST && Expression::parse_mode(&spelled(text), MODE).is_ok()
+    let spelled = if text.len() <= LONGEST { spelled(text) } else { String::new() };
+    // The library takes a reference without a name.
+    let is_nameless = |word: &str| word == "LicenseRef-";
+    !spelled.split(' ').any(is_nameless) && Expression::parse_mode(&spelled, MODE).is_ok()
 }
 
 /// The expression with every identifier spelled as the list spells it: PEP 639 does not mind their case.
