@@ -30,7 +30,6 @@
 //! | `error` | refusals, and what they are in HTTP |
 
 mod archive;
-#[cfg_attr(not(test), expect(dead_code, reason = "uploads will ask it"))]
 mod attestation;
 mod audit;
 mod body;

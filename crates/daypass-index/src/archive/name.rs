@@ -40,6 +40,11 @@ pub(crate) enum Naming {
 }
 
 impl Distribution {
+    /// Reads a file name, in whatever form it was ever allowed.
+    pub(crate) fn of(name: &str) -> Result<Self, NotADistribution> {
+        Self::read(name, Naming::Ever)
+    }
+
     /// Reads a file name.
     pub(crate) fn read(name: &str, naming: Naming) -> Result<Self, NotADistribution> {
         let file: FileName = name.parse().map_err(|_| NotADistribution::Name)?;

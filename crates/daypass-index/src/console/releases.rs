@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pep440_rs::Version;
 
 use super::answers::File;
-use crate::distribution::{Distribution, Kind};
+use crate::archive::{Distribution, Kind};
 
 /// The releases of a project, the newest first.
 pub(super) struct Releases(Vec<Release>);
