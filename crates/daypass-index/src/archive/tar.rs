@@ -4,6 +4,7 @@
 
 mod gunzip;
 mod header;
+mod links;
 mod pax;
 
 use std::collections::HashSet;
@@ -51,10 +52,10 @@ pub(super) fn is_tar(bytes: Bytes<'_>) -> Result<bool, NotADistribution> {
 
 /// Reads an archive to its last byte. The data of the files that `wanted` gives a longest length for is kept.
 pub(super) fn read(bytes: Bytes<'_>, wanted: impl Fn(&str) -> Option<usize>) -> Result<Vec<Entry>, NotADistribution> {
+    let mut stream = Gunzip::open(bytes)?;
     if is_zip_too(bytes)? {
         return Err(NotADistribution::Polyglot);
     }
-    let mut stream = Gunzip::open(bytes)?;
     let (mut entries, mut aliases) = (Vec::new(), Vec::new());
     let mut overrides = Overrides::default();
     while let Some(header) = next(&mut stream)? {
@@ -92,8 +93,6 @@ pub(super) fn read(bytes: Bytes<'_>, wanted: impl Fn(&str) -> Option<usize>) -> 
     links::check(&entries, &names)?;
     Ok(entries)
 }
-
-mod links;
 
 /// Reads what stands behind a header.
 fn one(

@@ -54,7 +54,7 @@ async fn what_is_no_distribution_is_refused_in_one_sentence() {
     assert!(matches!(refused("acme.txt", b"").await, NotADistribution::Name));
     assert!(matches!(refused(&wheel.file_name(), b"not a zip").await, NotADistribution::NotAZip));
     for name in ["acme_hello-2.0-py3-none-any.whl", "evil-1.0-py3-none-any.whl"] {
-        assert!(matches!(refused(name, &wheel.bytes()).await, NotADistribution::Disagrees { .. }), "{name}");
+        assert!(matches!(refused(name, &wheel.bytes()).await, NotADistribution::DistInfo(_)), "{name}");
     }
     assert!(world.store.hosted_projects(&"python".parse().unwrap()).await.unwrap().is_empty());
     let scratch = std::fs::read_dir(world.files_folder().join("scratch")).unwrap().count();

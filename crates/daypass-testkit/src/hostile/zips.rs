@@ -59,7 +59,7 @@ pub(super) fn refused() -> Vec<Sample> {
         whl("an entry not in the directory", entry(|entry| entry.listed = false), "does not begin where"),
         whl("an entry elsewhere", entry(|entry| entry.moved = 1), "does not begin where"),
         whl("an entry twice", twice("acme_hello.py"), "is there twice"),
-        whl("two entries in one place", overlapping(), "does not begin where"),
+        whl("two entries in one place", overlapping(), "says otherwise than the directory"),
         whl(
             "another name before the data",
             entry(|entry| entry.local_name = b"acme_hellO.py".to_vec()),
