@@ -108,7 +108,7 @@ async fn accept(asking: &Asking<'_>, form: Form) -> Result<Published, Refusal> {
             Proven::AccessToken(claims) => Some(&**claims),
             Proven::PullToken(_) => None,
         };
-        attestation::check(field, file, uploader, None, now)
+        attestation::check(field, file, uploader, shared.trust.as_deref(), now)
     });
     let provenance = provenance.transpose().map_err(|why| UploadRefusal::Attestations(why.to_string()))?;
 

@@ -11,7 +11,10 @@ use daypass_index::{Deletion, IndexSpec, Namespace, Namespaces, SourceSpec, View
 use serde::Deserialize;
 use url::Url;
 
-use super::upstream::{WrittenUpstream, check_upstream, environment};
+use super::{
+    byte_size::ByteSize,
+    upstream::{WrittenUpstream, check_upstream, environment},
+};
 use crate::failure::Failure;
 
 /// One index, as it is written.
@@ -28,6 +31,8 @@ pub(super) struct WrittenIndex {
     view: WrittenView,
     /// When hosted files may be deleted: `never`, `always`, or within a time of their upload.
     delete: Option<String>,
+    /// The longest file that may be uploaded.
+    max_file_size: Option<ByteSize>,
     /// PEP 752.
     #[serde(default)]
     namespaces: Vec<WrittenNamespace>,
@@ -104,7 +109,7 @@ impl WrittenIndex {
     /// `before` are the indexes that are written above this one: only they may be among its sources, so that there is
     /// no circle.
     fn check(self, base: &Path, before: &[IndexSpec]) -> Result<IndexSpec, Failure> {
-        let Self { name, upstream, sources, reserved, view, delete, namespaces } = self;
+        let Self { name, upstream, sources, reserved, view, delete, namespaces, max_file_size } = self;
         let bad = |what: String| Failure::configuration(format!("the index `{name}` {what}"));
         if before.iter().any(|index| index.name == name) {
             return Err(bad("is defined twice".to_owned()));
@@ -143,7 +148,15 @@ impl WrittenIndex {
             namespaces.into_iter().map(|WrittenNamespace { name, owner }| Namespace { name, owner }).collect();
         let namespaces = Namespaces::new(namespaces).map_err(|error| bad(format!("makes no sense: {error}")))?;
         let view = View { only: view.projects, before: view.before };
-        Ok(IndexSpec { name, sources, reserved, view, deletion, namespaces, max_file_size: MAX_FILE_SIZE })
+        Ok(IndexSpec {
+            name,
+            sources,
+            reserved,
+            view,
+            deletion,
+            namespaces,
+            max_file_size: max_file_size.map_or(MAX_FILE_SIZE, ByteSize::bytes),
+        })
     }
 }
 

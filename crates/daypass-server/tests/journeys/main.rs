@@ -27,6 +27,7 @@ mod moving;
 mod narrower;
 mod parallel;
 mod people;
+mod publishing;
 mod pull_tokens;
 mod secrets;
 mod server;

@@ -50,13 +50,28 @@ fn built(world: &World, wheel: &Wheel, folder: &str) -> Vec<PathBuf> {
 /// twine in a CI job, with our keyring backend beside it and no other credential.
 fn twine(world: &World, stage: &Stage, repository: &str) -> Command {
     let mut twine = world.in_job(stage.twine(), "home", &world.outside_token_of(repository));
-    twine.args(["upload", "--non-interactive", "--disable-progress-bar", "--verbose", "--repository-url", &legacy(world)]);
+    twine.args([
+        "upload",
+        "--non-interactive",
+        "--disable-progress-bar",
+        "--verbose",
+        "--repository-url",
+        &legacy(world),
+    ]);
     twine
 }
 
 fn uv(world: &World, stage: &Stage, access_token: &str) -> Command {
     let mut uv = world.clean(stage.uv(), "home");
-    uv.args(["publish", "--publish-url", &legacy(world), "--check-url", &world.index_url(), "--trusted-publishing", "never"]);
+    uv.args([
+        "publish",
+        "--publish-url",
+        &legacy(world),
+        "--check-url",
+        &world.index_url(),
+        "--trusted-publishing",
+        "never",
+    ]);
     uv.args(["--username", "_token", "--password", access_token]).env("UV_NO_PROGRESS", "1").env("UV_NO_CACHE", "1");
     uv
 }
@@ -66,7 +81,9 @@ fn pip_installs(world: &World, stage: &Stage, requirement: &[&str]) {
     let venv = stage.venv(&world.path(&format!("venv-{}", requirement.len())), "newest");
     let mut pip = world.in_job(venv.python(), "home", &world.outside_token_of(REPOSITORY));
     pip.args(["-m", "pip", "install", "--no-cache-dir", "--index-url", &world.index_url()]).args(requirement);
-    pip.env("PIP_KEYRING_PROVIDER", "subprocess").env("PATH", path_with(stage)).env("PIP_DISABLE_PIP_VERSION_CHECK", "1");
+    pip.env("PIP_KEYRING_PROVIDER", "subprocess")
+        .env("PATH", path_with(stage))
+        .env("PIP_DISABLE_PIP_VERSION_CHECK", "1");
     succeeded(&pip.output().unwrap());
     let script = "import acme_new; print(acme_new.hello())";
     let output = world.clean(venv.python(), "home").args(["-c", script]).output().unwrap();
