@@ -57,6 +57,15 @@ pub(crate) fn check(distribution: &Distribution, file: &File, size: u64) -> Resu
     }
 }
 
+/// Reads the core metadata in a wheel, and nothing else of it: for wheels that somebody else publishes, and answers for.
+pub(crate) fn metadata_of_wheel(
+    distribution: &Distribution,
+    file: &File,
+    size: u64,
+) -> Result<Metadata, NotADistribution> {
+    wheel::metadata(distribution, Bytes { file, size })
+}
+
 /// Whether an archive of `packed` bytes that unpacks to `unpacked` is made to fill a disk.
 fn is_bomb(packed: u64, unpacked: u64) -> bool {
     unpacked > SMALL && unpacked / MOST_TIMES > packed

@@ -181,6 +181,11 @@ impl Caller {
             && self.current.iter().any(|grant| grant.allows_on_index(index, action))
     }
 
+    /// What its holder, or its maker, is granted now.
+    pub(crate) fn current_grants(&self) -> &[Grant] {
+        &self.current
+    }
+
     /// Whether it may pull `project` of `index`.
     pub(crate) fn may_pull(&self, index: &IndexName, project: &ProjectName) -> bool {
         self.may(index, project, Action::Pull)

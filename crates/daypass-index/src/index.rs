@@ -181,7 +181,16 @@ fn sources(
             }
         };
         let parts = sources.into_iter().filter_map(part).collect();
-        Source { name: name.clone(), parts, words, reserved, view, deletion, namespaces: namespaces.clone(), max_file_size }
+        Source {
+            name: name.clone(),
+            parts,
+            words,
+            reserved,
+            view,
+            deletion,
+            namespaces: namespaces.clone(),
+            max_file_size,
+        }
     };
     specs.into_iter().map(source).collect()
 }

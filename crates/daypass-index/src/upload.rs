@@ -78,10 +78,21 @@ async fn receive(shared: &Shared, request: &Parts, body: &mut Metered) -> Result
         return Err(UploadRefusal::TooLarge(limit).into());
     }
     let _turn = shared.turns.upload().await?;
-    let may_push = |project: &ProjectName| asking.require(project, Action::Push);
+    let may_push = |project: &ProjectName| may_push(&asking, project);
     let reading = Reading { files: &shared.sender.files, limit, may_push: &may_push };
     let form = form::read(request, body, &reading).await?;
     accept(&asking, form).await
+}
+
+/// Whether the caller may upload files of the project: by a grant, and by one that names its namespace if it is in one
+/// (PEP 752: 409 otherwise).
+fn may_push(asking: &Asking<'_>, project: &ProjectName) -> Result<(), Refusal> {
+    asking.require(project, Action::Push)?;
+    let namespaces = &asking.source()?.namespaces;
+    match namespaces.foreign(&asking.index, project, asking.caller.current_grants()) {
+        None => Ok(()),
+        Some(namespace) => Err(UploadRefusal::Namespace(project.clone(), namespace.name.clone()).into()),
+    }
 }
 
 /// Checks an upload that has come, and publishes it.
@@ -114,7 +125,7 @@ async fn accept(asking: &Asking<'_>, form: Form) -> Result<Published, Refusal> {
 
     // It may have taken minutes: whoever was revoked meanwhile does not publish any more.
     let caller = shared.guard.caller(&request.headers)?;
-    Asking::new(shared, request, &caller, index.as_str())?.require(&project, Action::Push)?;
+    may_push(&Asking::new(shared, request, &caller, index.as_str())?, &project)?;
     let coming = Coming {
         index: (**index).clone(),
         now,

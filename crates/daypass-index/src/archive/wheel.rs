@@ -43,6 +43,14 @@ pub(super) fn check(distribution: &Distribution, bytes: Bytes<'_>) -> Result<Met
     Ok(metadata)
 }
 
+/// Reads the metadata, in an archive whose frame is in order.
+pub(super) fn metadata(distribution: &Distribution, bytes: Bytes<'_>) -> Result<Metadata, NotADistribution> {
+    let zip = Zip::open(bytes)?;
+    let path = format!("{}/METADATA", dist_info(distribution, &zip)?);
+    let found = zip.find(&path).ok_or_else(|| NotADistribution::Missing(Named::new(&path)))?;
+    metadata::read(distribution, zip.read(found, metadata::LONGEST)?, "METADATA")
+}
+
 /// The one `.dist-info` folder.
 fn dist_info(distribution: &Distribution, zip: &Zip<'_>) -> Result<String, NotADistribution> {
     let tops = zip.entries.iter().filter_map(|entry| entry.name.split_once('/').map(|(top, _)| top));

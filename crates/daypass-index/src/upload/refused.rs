@@ -1,7 +1,7 @@
 //! Why an upload is not taken, and what that is in HTTP.
 
 use axum::http::StatusCode;
-use daypass_core::names::IndexName;
+use daypass_core::names::{IndexName, ProjectName};
 
 /// Why an upload is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +24,9 @@ pub(crate) enum UploadRefusal {
     /// The name was used once.
     #[error("{0}")]
     Deleted(String),
+    /// The project is in somebody else's namespace (PEP 752).
+    #[error("project `{0}` is in the namespace `{1}`: only who was granted `{1}-*` by name uploads into it")]
+    Namespace(ProjectName, ProjectName),
     /// The project takes no files.
     #[error("{0}")]
     Closed(String),
@@ -50,6 +53,7 @@ impl UploadRefusal {
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large", "file_too_large"),
             Self::Exists(_) => (StatusCode::CONFLICT, "Conflict", "file_exists"),
             Self::Deleted(_) => (StatusCode::CONFLICT, "Conflict", "file_name_used"),
+            Self::Namespace(..) => (StatusCode::CONFLICT, "Conflict", "namespace_foreign"),
             Self::Closed(_) => (StatusCode::FORBIDDEN, "Forbidden", "project_closed"),
             Self::Attestations(_) => (StatusCode::BAD_REQUEST, "Bad Request", "attestations_refused"),
             Self::NotHosting(_) => (StatusCode::FORBIDDEN, "Forbidden", "index_hosts_nothing"),

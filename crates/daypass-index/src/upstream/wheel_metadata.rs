@@ -15,7 +15,7 @@ use super::{
     files::{Found, Pin, UpstreamFiles, Wish},
 };
 use crate::{
-    distribution::Distribution,
+    archive::{self, Distribution},
     file_store::{Blob, FileStore, FileStoreError, blocking},
 };
 
@@ -24,7 +24,8 @@ pub(super) async fn read(name: &str, file: Arc<File>) -> Option<Vec<u8>> {
     let named = name.to_owned();
     let read = blocking(move || {
         let distribution = Distribution::of(&named).map_err(io::Error::other)?;
-        distribution.metadata(&file).map_err(io::Error::other)
+        let size = file.metadata()?.len();
+        archive::metadata_of_wheel(&distribution, &file, size).map_err(io::Error::other)
     });
     match read.await {
         Ok(metadata) => Some(metadata.bytes),

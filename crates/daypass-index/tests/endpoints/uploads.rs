@@ -410,3 +410,28 @@ async fn a_project_that_is_closed_and_a_name_that_was_deleted_take_no_files() {
     assert_eq!((status, &*code), (409, "file_name_used"));
     assert!(detail.contains("never used again"), "{detail}");
 }
+
+#[tokio::test]
+async fn into_a_namespace_uploads_only_who_was_granted_it_by_name() {
+    use daypass_index::{IndexSpec, Namespace, Namespaces};
+    let namespace = Namespace { name: "acme".parse().unwrap(), owner: None };
+    let namespaces = Namespaces::new(vec![namespace]).unwrap();
+    let index = IndexSpec { namespaces, ..IndexSpec::simple("python".parse().unwrap(), None) };
+    let world = World::made_of(vec![index]).await;
+    // The identity is granted `*`.
+    let (status, code, _) = refused(&world.upload(&upload_of(&wheel())).await);
+    assert_eq!((status, &*code), (409, "namespace_foreign"));
+    nothing_is_there(&world).await;
+    assert_eq!(world.upload(&upload_of(&Wheel::new("other", "1.0"))).await.status, StatusCode::OK);
+    world.set_policy(|text| {
+        text.replace(r#"projects = ["*"], actions = ["push"]"#, r#"projects = ["acme-*"], actions = ["push"]"#)
+    });
+    let (rule_of, upload) = (world.policy.load_full(), upload_of(&wheel()));
+    let identity = rule_of.identities().iter().find(|one| one.name.as_str() == "ci/push").unwrap();
+    let mut claims = world.claims("ci/push");
+    claims["rule"] = json!(rule_of.rule_digest(identity));
+    claims["grants"] = json!([{ "index": "python", "projects": ["acme-*"], "actions": ["push"] }]);
+    let request = Request::post("/python/legacy/").header("authorization", basic(&world.signer.sign(&claims)));
+    let answer = world.send_body(request.header("content-type", upload.content_type()), upload.body()).await;
+    assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+}
