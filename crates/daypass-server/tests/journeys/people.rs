@@ -7,6 +7,7 @@ mod accounts;
 mod attacks;
 mod browser;
 mod certified;
+mod console;
 mod corp;
 mod device;
 mod ending;
