@@ -1,8 +1,8 @@
-//! The web console: what people see of an index.
+//! The web console: what people see of an index, and change there.
 //!
 //! Its pages are made from the very answers that an installer gets: the console asks the index like any client, with the
 //! access token of whoever looks, so it shows nothing that they may not pull, and nothing that policies hide. It works
-//! without scripts and only reads. What is *not* here: signing in and out, which the issuer does.
+//! without scripts. What is *not* here: signing in and out, which the issuer does.
 //!
 //! | module | idea |
 //! |---|---|
@@ -11,6 +11,8 @@
 //! | `assets` | the style sheet and the icon |
 //! | `names` | the projects of an index, to be searched |
 //! | `home`, `search`, `project` | the pages |
+//! | `change` | yanking and the like, by the forms of a page |
+//! | `downloads` | how often projects were downloaded |
 //! | `answers` | our own answers, read again |
 //! | `releases` | the files of a project, by version |
 //! | `metadata`, `description`, `shown` | what strangers wrote, made safe to be shown |
@@ -18,7 +20,9 @@
 
 mod answers;
 mod assets;
+mod change;
 mod description;
+pub(crate) mod downloads;
 mod home;
 mod install;
 mod metadata;
@@ -37,7 +41,7 @@ use axum::{
     extract::{Path, Request, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use daypass_core::{console, names::IndexName};
 
@@ -55,6 +59,7 @@ pub(crate) fn routes(shared: Arc<Shared>) -> Router {
         .route("/console/{index}/", get(search))
         .route("/console/{index}/{project}", get(with_slash))
         .route("/console/{index}/{project}/", get(project))
+        .route("/console/{index}/{project}/change", post(change))
         .with_state(shared)
 }
 
@@ -62,13 +67,16 @@ pub(crate) fn routes(shared: Arc<Shared>) -> Router {
 macro_rules! page {
     ($shared:ident, $request:ident, $visitor:ident => $page:expr) => {{
         let (parts, _) = $request.into_parts();
+        page!($shared, parts: parts, $visitor => $page)
+    }};
+    ($shared:ident, parts: $parts:ident, $visitor:ident => $page:expr) => {{
         let outcome = async {
-            let $visitor = Visitor::of(&$shared, &parts)?;
+            let $visitor = Visitor::of(&$shared, &$parts)?;
             $page.await
         };
         match outcome.await {
             Ok(response) => response,
-            Err(why) => stop(&$shared, &parts, &why),
+            Err(why) => stop(&$shared, &$parts, &why),
         }
     }};
 }
@@ -87,6 +95,15 @@ async fn project(
     request: Request,
 ) -> Response {
     page!(shared, request, visitor => project::page(&visitor, index_name(&index)?, &project))
+}
+
+async fn change(
+    State(shared): State<Arc<Shared>>,
+    Path((index, project)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    page!(shared, parts: parts, visitor => change::change(&visitor, &parts, body, index_name(&index)?, &project))
 }
 
 fn index_name(text: &str) -> Result<IndexName, Stop> {

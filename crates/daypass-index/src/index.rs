@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use crate::{
     attestation::TrustRoot,
     body::Buffers,
-    console::{self, names::KnownNames},
+    console::{self, downloads::Downloads, names::KnownNames},
     content::Sender,
     file_store::{FileStore, quota::Housekeeping},
     following::Following,
@@ -57,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) names: KnownNames,
     /// Whose turn it is to upload.
     pub(crate) turns: Turns,
+    /// How often projects were downloaded, for the console.
+    pub(crate) downloads: Downloads,
     /// The challenge for clients that can find their issuer (RFC 9728 §5.1).
     pub(crate) challenge: HeaderValue,
     _follower: Task,
@@ -98,6 +100,7 @@ impl Index {
             parts,
             names: KnownNames::default(),
             turns: Turns::new(pace),
+            downloads: Downloads::default(),
             challenge,
             _follower: follower,
             _housekeeping: housekeeping,

@@ -4,12 +4,16 @@ use std::collections::BTreeSet;
 
 use askama::Template;
 use axum::{http::StatusCode, response::Response};
-use daypass_core::names::{IndexName, ProjectName};
+use daypass_core::{
+    grant::Action,
+    names::{IndexName, ProjectName},
+};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
     answers::{File, Page, Provenance, Status},
     description::Description,
+    downloads::{Count, Downloads},
     install::Install,
     metadata::{self, Metadata},
     page::{Stop, Top, draw},
@@ -49,6 +53,12 @@ struct ProjectPage {
     /// Who brought the files; nobody where they come from upstream.
     uploaders: Vec<String>,
     hosted: bool,
+    /// "12 downloads in the last 30 days".
+    downloads: String,
+    may_yank: bool,
+    may_set_status: bool,
+    /// The status that the project has (PEP 792).
+    standing: String,
     releases: Vec<ReleaseRow>,
     count: usize,
     /// Queries of the pages before and after.
@@ -117,7 +127,7 @@ pub(super) async fn page(visitor: &Visitor, index: IndexName, project: &str) -> 
         top: Top::of(visitor),
         install: Install::of(visitor.server(), &index, &name, pinned),
         login: format!("daypass login {}", visitor.server()),
-        status: status.and_then(|status| marked(&status)),
+        status: status.as_ref().and_then(marked),
         yanked: release
             .filter(|release| release.is_yanked())
             .map(|release| shown::short(release.yanked_because().unwrap_or_default(), 500)),
@@ -128,6 +138,10 @@ pub(super) async fn page(visitor: &Visitor, index: IndexName, project: &str) -> 
         publishers,
         uploaders,
         hosted,
+        downloads: downloads(&Downloads::of(&visitor.shared, &index, &name).await),
+        may_yank: hosted && visitor.may(&index, &name, Action::Yank),
+        may_set_status: hosted && visitor.may(&index, &name, Action::Admin),
+        standing: status.as_ref().map_or_else(|| "active".to_owned(), |status| shown::short(&status.status, 20)),
         releases: rows(&releases, chosen.as_deref(), number),
         count: releases.all().len(),
         before: (number > 1).then(|| number - 1),
@@ -176,6 +190,12 @@ async fn origin(
     let named = files.filter_map(|file| page.find(&file.filename)?.uploader.as_deref());
     let names: BTreeSet<String> = named.take(FILES).map(|name| shown::short(name, 100)).collect();
     (true, names.into_iter().collect())
+}
+
+fn downloads(count: &Count) -> String {
+    let least = if count.complete { "" } else { "at least " };
+    let plural = if count.number == 1 { "" } else { "s" };
+    format!("{least}{} download{plural} in the last 30 days", count.number)
 }
 
 /// PEP 792: what people are told of a project that is not simply active.

@@ -5,17 +5,26 @@ use std::sync::Arc;
 use axum::{
     body::{Body, Bytes, to_bytes},
     extract::Request,
-    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request, request::Parts},
     response::Response,
 };
-use daypass_core::{console, names::IndexName, public_url::PublicUrl, request::RequestContext, secret::Secret};
+use daypass_core::{
+    console,
+    grant::Action,
+    names::{IndexName, ProjectName},
+    public_url::PublicUrl,
+    request::RequestContext,
+    secret::Secret,
+};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::page::Stop;
 use crate::{
     error::{Refusal, Unauthenticated},
     guard::Caller,
     index::Shared,
+    manage,
     proven::Proven,
     serve::serve,
 };
@@ -96,16 +105,36 @@ impl Visitor {
         if status.is_success() { Ok(body) } else { Err(said(status, &body)) }
     }
 
+    /// Has `/api/v1/indexes/…` do something for them, with a body in JSON.
+    pub(super) async fn send(&self, method: Method, path: &str, wish: &Value, longest: usize) -> Result<(), Stop> {
+        let request = Request::builder().method(method).uri(path).header(header::CONTENT_TYPE, "application/json");
+        let request = self.with_bearer(request, Body::from(wish.to_string()))?;
+        let answer = manage::serve(&self.shared, request).await;
+        let status = answer.status();
+        let body = to_bytes(answer.into_body(), longest).await.map_err(|_| Stop::TooLong)?;
+        if status.is_success() { Ok(()) } else { Err(said(status, &body)) }
+    }
+
+    /// Whether they may do `action` on the project.
+    pub(super) fn may(&self, index: &IndexName, project: &ProjectName, action: Action) -> bool {
+        self.caller.may(index, project, action)
+    }
+
     async fn ask(&self, path: &str) -> Result<Response, Stop> {
-        let mut request = Request::get(path)
-            .header(header::ACCEPT, "application/vnd.pypi.simple.v1+json, */*;q=0.1")
-            .header(header::AUTHORIZATION, self.bearer.clone())
-            .body(Body::empty())
-            .map_err(|_| Stop::absent())?;
+        let accept = "application/vnd.pypi.simple.v1+json, */*;q=0.1";
+        let request = self.with_bearer(Request::get(path).header(header::ACCEPT, accept), Body::empty())?;
+        Ok(serve(axum::extract::State(Arc::clone(&self.shared)), request).await)
+    }
+}
+
+impl Visitor {
+    fn with_bearer(&self, request: request::Builder, body: Body) -> Result<Request, Stop> {
+        let request = request.header(header::AUTHORIZATION, self.bearer.clone()).body(body);
+        let mut request = request.map_err(|_| Stop::absent())?;
         if let Some(context) = self.context {
             request.extensions_mut().insert(context);
         }
-        Ok(serve(axum::extract::State(Arc::clone(&self.shared)), request).await)
+        Ok(request)
     }
 }
 

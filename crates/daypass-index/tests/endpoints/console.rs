@@ -293,3 +293,116 @@ async fn addresses_end_with_a_slash_and_assets_are_kept() {
     assert!(answer.header("cache-control").contains("immutable"));
     assert_eq!(open(&world, "/console/-/other.css", "").await.status, StatusCode::NOT_FOUND);
 }
+
+/// The cookies of somebody with these actions, and what their forms bring along.
+fn keeper(world: &World, identity: &str, actions: &[&str]) -> (String, String) {
+    let mut claims = world.claims(identity);
+    claims["client_id"] = json!("daypass-console");
+    claims["grants"] = json!([{ "index": "python", "projects": ["*"], "actions": actions }]);
+    let access_token = world.signer.sign(&claims);
+    let key = daypass_core::console::form_key(&access_token.clone().into());
+    (cookies_of(&access_token), key)
+}
+
+async fn post(world: &World, cookies: &str, site: &str, fields: &[(&str, &str)]) -> Answer {
+    let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let request = Request::post("/console/python/acme-hello/change")
+        .header("cookie", cookies)
+        .header("sec-fetch-site", site)
+        .header("content-type", "application/x-www-form-urlencoded");
+    world.send_to(world.console(), request, form).await
+}
+
+#[tokio::test]
+async fn a_release_is_yanked_and_un_yanked_by_a_form() {
+    let world = house().await;
+    let (cookies, key) = keeper(&world, "ci/keeper", &["pull", "yank", "admin"]);
+    shows(open(&world, "/console/python/acme-hello/", &cookies).await.text(), "Yank 1.5</button>");
+    let yank = [("key", &*key), ("do", "yank"), ("version", "1.5"), ("reason", "It <b>burns</b>")];
+    let answer = post(&world, &cookies, "same-origin", &yank).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
+    assert_eq!(answer.header("location"), "/console/python/acme-hello/?version=1%2E5");
+    let shown = open(&world, answer.header("location"), &cookies).await;
+    shows(shown.text(), "Version 1.5 is yanked:");
+    shows(shown.text(), "It &#60;b&#62;burns&#60;/b&#62;");
+    // What an installer takes now is another one.
+    shows(open(&world, "/console/python/acme-hello/", &cookies).await.text(), "<span class=\"version\">1.0</span>");
+    let unyank = [("key", &*key), ("do", "unyank"), ("version", "1.5")];
+    assert_eq!(post(&world, &cookies, "same-origin", &unyank).await.status, StatusCode::SEE_OTHER);
+    shows(open(&world, "/console/python/acme-hello/", &cookies).await.text(), "<span class=\"version\">1.5</span>");
+    let events = world.audit().await;
+    for kind in [daypass_core::audit::AuditKind::FileYanked, daypass_core::audit::AuditKind::FileUnyanked] {
+        assert!(events.iter().any(|event| event.kind == kind), "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_project_gets_another_status_by_a_form() {
+    let world = house().await;
+    let (cookies, key) = keeper(&world, "ci/keeper", &["pull", "yank", "admin"]);
+    for (status, words) in [
+        ("archived", "This project is archived"),
+        ("quarantined", "This project is in quarantine"),
+        ("active", "Yank 1.5</button>"),
+    ] {
+        let fields = [("key", &*key), ("do", "status"), ("status", status), ("reason", "")];
+        let answer = post(&world, &cookies, "same-origin", &fields).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.text());
+        let shown = open(&world, answer.header("location"), &cookies).await;
+        shows(shown.text(), words);
+        shows(shown.text(), &format!("<option selected>{status}</option>"));
+    }
+    let answer = post(&world, &cookies, "same-origin", &[("key", &key), ("do", "status"), ("status", "sold")]).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text());
+}
+
+#[tokio::test]
+async fn nobody_changes_anything_without_the_right_and_the_form() {
+    let world = house().await;
+    let (cookies, key) = keeper(&world, "ci/keeper", &["pull", "yank", "admin"]);
+    let yank = |key| [("key", key), ("do", "yank"), ("version", "1.5"), ("reason", "")];
+    for (key, site) in
+        [(&*key, "cross-site"), (&key, "same-site"), (&key, "none"), ("", "same-origin"), ("0", "same-origin")]
+    {
+        let answer = post(&world, &cookies, site, &yank(key)).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{site}");
+        shows(answer.text(), "not a page of this server");
+    }
+    // Another visitor's form.
+    let (others, _) = keeper(&world, "ci/keeper", &["pull", "yank"]);
+    assert_eq!(post(&world, &others, "same-origin", &yank(&key)).await.status, StatusCode::BAD_REQUEST);
+    // Nobody.
+    assert_eq!(post(&world, "", "same-origin", &yank(&key)).await.status, StatusCode::SEE_OTHER);
+    // Whoever may only look, though the access token says more than the policy.
+    let (reader, key) = keeper(&world, "ci/app", &["pull", "yank", "admin"]);
+    let shown = open(&world, "/console/python/acme-hello/", &reader).await;
+    assert!(!shown.text().contains("/change\""), "{}", shown.text());
+    let answer = post(&world, &reader, "same-origin", &yank(&key)).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", answer.text());
+    let status = [("key", &*key), ("do", "status"), ("status", "archived")];
+    assert_eq!(post(&world, &reader, "same-origin", &status).await.status, StatusCode::FORBIDDEN);
+    let (yanker, key) = keeper(&world, "ci/yanker", &["pull", "yank", "admin"]);
+    let status = [("key", &*key), ("do", "status"), ("status", "archived")];
+    assert_eq!(post(&world, &yanker, "same-origin", &status).await.status, StatusCode::FORBIDDEN);
+    // Reading changes nothing.
+    let answer = open(&world, "/console/python/acme-hello/change?do=yank&version=1.5", &cookies).await;
+    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert!(!page(&world, "/console/python/acme-hello/?version=1.5").await.contains("is yanked"));
+}
+
+#[tokio::test]
+async fn downloads_of_the_last_month_are_counted() {
+    let world = house().await;
+    shows(&page(&world, "/console/python/acme-hello/").await, "0 downloads in the last 30 days");
+    for (version, count) in [("1.0", 1), ("1.5", 2)] {
+        world.get(&format!("/python/files/acme-hello/acme_hello-{version}-py3-none-any.whl")).await;
+        eventually(async || {
+            world.advance(11);
+            page(&world, "/console/python/acme-hello/").await.contains(&format!("{count} download"))
+        })
+        .await;
+    }
+    shows(&page(&world, "/console/python/other/").await, "0 downloads in the last 30 days");
+    world.advance(31 * 24 * 3600);
+    shows(&page(&world, "/console/python/acme-hello/").await, "0 downloads in the last 30 days");
+}
