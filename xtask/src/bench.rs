@@ -27,6 +27,12 @@ pub(crate) struct Options {
     /// Only these groups.
     #[arg(value_name = "GROUP")]
     groups: Vec<Group>,
+    /// Of the index, only these parts.
+    #[arg(long, value_name = "PART")]
+    only: Vec<index::Part>,
+    /// Of the index, a short run, to see that everything works. Its figures mean nothing.
+    #[arg(long)]
+    quick: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -41,7 +47,7 @@ enum Group {
     Workloads,
     /// `pip install` until the wheel's first byte, for a person: static, cached, refreshed; refreshes per second.
     People,
-    /// The index against nginx.
+    /// The index against nginx and the other Python indexes.
     Index,
 }
 
@@ -49,12 +55,12 @@ enum Group {
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let built: Built = build::everything(workspace, Profile::Release)?;
     for (group, measure) in [
-        (Group::Helper, helper::measure as fn(&Workspace, &Built) -> Result<String>),
-        (Group::Pip, pip::measure),
-        (Group::Exchange, exchange::measure),
-        (Group::Workloads, workloads::measure),
-        (Group::People, people::measure),
-        (Group::Index, index::measure),
+        (Group::Helper, &helper::measure as &dyn Fn(&Workspace, &Built) -> Result<String>),
+        (Group::Pip, &pip::measure),
+        (Group::Exchange, &exchange::measure),
+        (Group::Workloads, &workloads::measure),
+        (Group::People, &people::measure),
+        (Group::Index, &|workspace, built| index::measure(workspace, built, &options.only, options.quick)),
     ] {
         if options.groups.is_empty() || options.groups.contains(&group) {
             complain(format_args!("measuring {group:?}"));

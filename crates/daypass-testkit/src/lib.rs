@@ -1,6 +1,7 @@
 //! The outside world, faked.
 
 pub mod aws;
+pub mod closure;
 pub mod faults;
 mod form;
 pub mod github;

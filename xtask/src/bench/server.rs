@@ -53,6 +53,11 @@ impl Daypassd {
         Self::begin(built, folder, &[policy_text(issuer)], config)
     }
 
+    /// The same with both.
+    pub(super) fn start_with_both(built: &Built, folder: &Path, policies: &[String], config: &str) -> Result<Self> {
+        Self::begin(built, folder, policies, config)
+    }
+
     fn begin(built: &Built, folder: &Path, policies: &[String], config: &str) -> Result<Self> {
         let ready_file = folder.join("ready.json");
         if ready_file.exists() {
@@ -157,6 +162,11 @@ impl Load {
         writeln!(load.orders, "{}", json!({ "refresh_tokens": refresh_tokens }))?;
         load.hear()?;
         Ok(load)
+    }
+
+    /// One that takes orders, and says nothing before.
+    pub(super) fn ordered(built: &Built, what: &str) -> Result<Self> {
+        Self::run(built, what)
     }
 
     fn run(built: &Built, what: &str) -> Result<Self> {

@@ -1,4 +1,5 @@
-//! Load for measurements: `load exchange`, `load refresh`, `load flood` and `load floor`.
+//! Load for measurements: of the issuer `load exchange`, `load refresh`, `load flood` and `load floor`; of indexes
+//! `load content`, `load open`, `load first-byte` and `load upload`, each described in the file of its name.
 //!
 //! `load exchange` runs a CI's identity provider and says where: `{"issuer": URL}`. Then, for each line
 //! `{"url": SERVER, "count": N, "connections": C}` on standard input, it signs N outside tokens, says
@@ -12,13 +13,19 @@
 //!
 //! `load floor` says how often per second one core can verify RS256 and sign ES256: no exchange can be faster.
 
-#![expect(clippy::expect_used, reason = "test code fails by panicking")]
+#![expect(clippy::expect_used, clippy::panic, reason = "test code fails by panicking")]
 
 mod connection;
+mod content;
 mod exchange;
+mod first_byte;
 mod flood;
 mod floor;
+mod open;
+mod order;
 mod refresh;
+mod upload;
+mod wire;
 
 use std::{
     io::{self, BufRead, Write},
@@ -34,8 +41,12 @@ fn main() -> ExitCode {
         Some("flood") => on_one_thread(flood::run()),
         Some("refresh") => on_one_thread(refresh::run()),
         Some("floor") => say(&floor::measure()),
+        Some("content") => content::run(),
+        Some("open") => open::run(),
+        Some("first-byte") => first_byte::run(),
+        Some("upload") => upload::run(),
         _ => {
-            let _ = writeln!(io::stderr(), "usage: load exchange|refresh|flood|floor");
+            let _ = writeln!(io::stderr(), "usage: load exchange|refresh|flood|floor|content|open|first-byte|upload");
             return ExitCode::from(2);
         }
     }
