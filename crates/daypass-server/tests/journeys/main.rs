@@ -14,6 +14,7 @@
 
 mod administration;
 mod aws;
+mod clients;
 mod contract;
 mod crash;
 mod environment;

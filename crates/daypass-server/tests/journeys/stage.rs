@@ -70,6 +70,26 @@ impl Stage {
         self.path("twine")
     }
 
+    /// pdm.
+    pub(crate) fn pdm(&self) -> PathBuf {
+        self.path("pdm")
+    }
+
+    /// pipenv.
+    pub(crate) fn pipenv(&self) -> PathBuf {
+        self.path("pipenv")
+    }
+
+    /// bandersnatch.
+    pub(crate) fn bandersnatch(&self) -> PathBuf {
+        self.path("bandersnatch")
+    }
+
+    /// The folder with devpi's programs.
+    pub(crate) fn devpi(&self) -> PathBuf {
+        self.path("devpi")
+    }
+
     /// A Python that judges schemas.
     pub(crate) fn schemas(&self) -> PathBuf {
         self.path("schemas")
