@@ -30,7 +30,7 @@ pub(crate) struct Options {
     /// Of the index, only these parts.
     #[arg(long, value_name = "PART")]
     only: Vec<index::Part>,
-    /// Of the index, a short run, to see that everything works. Its figures mean nothing.
+    /// A short run of the index, with what is built for tests, to see that everything works. Its figures mean nothing.
     #[arg(long)]
     quick: bool,
 }
@@ -53,7 +53,8 @@ enum Group {
 
 /// Measures and prints one Markdown table for each group.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let built: Built = build::everything(workspace, Profile::Release)?;
+    let profile = if options.quick { Profile::Dev } else { Profile::Release };
+    let built: Built = build::everything(workspace, profile)?;
     for (group, measure) in [
         (Group::Helper, &helper::measure as &dyn Fn(&Workspace, &Built) -> Result<String>),
         (Group::Pip, &pip::measure),

@@ -15,7 +15,7 @@ use daypass_core::{
     Timestamp,
     clock::Clock,
     digest::Sha256,
-    grant::{Action, Grant},
+    grant::{Action, Grant, ProjectPattern},
     names::{IndexName, ProjectName},
     opaque::Kind,
     policy::Policy,
@@ -33,6 +33,7 @@ use crate::{
     credential,
     error::{Refusal, Unauthenticated},
     following::Following,
+    lists::Visible,
     proven::Proven,
 };
 
@@ -191,8 +192,22 @@ impl Caller {
         self.may(index, project, Action::Pull)
     }
 
+    /// Which projects of `index` it may pull, as far as patterns can say.
+    pub(crate) fn visible(&self, index: &IndexName) -> Visible {
+        Visible { made_for: pullable(self.proven.grants(), index), granted: pullable(&self.current, index) }
+    }
+
     /// Whether it may pull anything at all of `index`.
     pub(crate) fn may_enter(&self, index: &IndexName) -> bool {
         self.may_somewhere(index, Action::Pull)
     }
+}
+
+fn pullable(grants: &[Grant], index: &IndexName) -> Vec<ProjectPattern> {
+    let on_index = grants.iter().filter(|grant| grant.allows_on_index(index, Action::Pull));
+    let mut patterns: Vec<_> = on_index.flat_map(|grant| grant.projects.iter().cloned()).collect();
+    // The same for everybody with the same rights, however they are written.
+    patterns.sort();
+    patterns.dedup();
+    patterns
 }

@@ -22,6 +22,7 @@ use crate::{
     following::Following,
     guard::Guard,
     hosted::HostedPages,
+    lists::Lists,
     manage,
     memory::SmallFiles,
     options::{IndexOptions, IndexSpec, Pace, SourceSpec},
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     pub(crate) guard: Guard,
     pub(crate) following: Arc<Following>,
     pub(crate) sources: Vec<Source>,
+    pub(crate) lists: Lists,
     pub(crate) sender: Sender,
     pub(crate) store: Store,
     pub(crate) clock: Arc<dyn Clock>,
@@ -87,10 +89,12 @@ impl Index {
         let sources = sources(indexes, &public_url, &store, &files, &clock, pace, &following);
         let sender = Sender { files, small: SmallFiles::new(), buffers: Buffers::default() };
         let (denials, parts) = (Seldom::new(MOST_DENIALS), Seldom::new(u32::MAX));
+        let lists = Lists::new(store.clone());
         let shared = Shared {
             guard,
             following,
             sources,
+            lists,
             sender,
             store,
             clock,

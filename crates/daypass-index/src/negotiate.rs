@@ -74,32 +74,35 @@ fn weigh(headers: &HeaderMap, form: Form) -> Option<(u16, u8)> {
 }
 
 /// The weighted list in a header. Read anew for each question: that costs less than keeping it.
-fn ranges(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = Range<'_>> {
+pub(crate) fn ranges(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = Range<'_>> {
     let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).filter_map(Range::parse)
 }
 
-struct Range<'a> {
-    media_type: &'a str,
-    weight: u16,
+/// One entry of a weighted list.
+pub(crate) struct Range<'a> {
+    /// A media type, or a content coding.
+    pub name: &'a str,
+    /// In thousandths.
+    pub weight: u16,
 }
 
 impl<'a> Range<'a> {
     fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.split(';').map(str::trim);
-        let media_type = parts.next().filter(|media_type| !media_type.is_empty())?;
+        let name = parts.next().filter(|name| !name.is_empty())?;
         let weight = |part: &str| part.strip_prefix("q=").or(part.strip_prefix("Q=")).map(thousandths);
-        Some(Self { media_type, weight: parts.find_map(weight).unwrap_or(1000) })
+        Some(Self { name, weight: parts.find_map(weight).unwrap_or(1000) })
     }
 
     fn exactness(&self, form: Form) -> Option<u8> {
         let family = if form == Form::OldHtml { "text/*" } else { "application/*" };
-        if form.is_named(self.media_type) {
+        if form.is_named(self.name) {
             Some(2)
-        } else if self.media_type.eq_ignore_ascii_case(family) {
+        } else if self.name.eq_ignore_ascii_case(family) {
             Some(1)
         } else {
-            (self.media_type == "*/*").then_some(0)
+            (self.name == "*/*").then_some(0)
         }
     }
 }
@@ -118,13 +121,6 @@ fn format_parameter(query: &str) -> Option<String> {
     url::form_urlencoded::parse(query.as_bytes())
         .find(|(name, _)| name == "format")
         .map(|(_, value)| value.replace(' ', "+"))
-}
-
-/// Whether the client takes gzip.
-pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let find =
-        |name: &str| ranges(headers, header::ACCEPT_ENCODING).find(|range| range.media_type.eq_ignore_ascii_case(name));
-    find("gzip").or_else(|| find("x-gzip")).or_else(|| find("*")).is_some_and(|range| range.weight > 0)
 }
 
 /// Whether `If-None-Match` names `etag` (weak comparison, RFC 9110 §13.1.2).
@@ -204,22 +200,6 @@ mod tests {
         assert_eq!(answered(&[JSON], Some("format=text/html")), Some(Form::OldHtml));
         assert_eq!(answered(&[JSON], Some("format=application/xml")), None);
         assert_eq!(answered(&[JSON], Some("other=1")), Some(Form::Json));
-    }
-
-    #[test]
-    fn gzip_is_sent_to_who_takes_it() {
-        let asked = |value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_str(value).unwrap());
-            accepts_gzip(&headers)
-        };
-        for value in ["gzip", "gzip, deflate, zstd", "GZIP", "*", "br, gzip;q=0.1"] {
-            assert!(asked(value), "{value}");
-        }
-        for value in ["identity", "br", "gzip;q=0", "gzip;q=0, *", ""] {
-            assert!(!asked(value), "{value}");
-        }
-        assert!(!accepts_gzip(&HeaderMap::new()));
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(crate) enum Proven {
 
 impl Proven {
     /// What it was made for.
-    fn grants(&self) -> &[Grant] {
+    pub(crate) fn grants(&self) -> &[Grant] {
         match self {
             Self::AccessToken(claims) => &claims.grants,
             Self::PullToken(known) => &known.pull_token.grants,

@@ -5,7 +5,7 @@ use daypass_core::{
     names::{IndexName, ProjectName},
     project_status::ProjectStatus,
 };
-use sqlx::{AnyConnection, Row};
+use sqlx::{AnyConnection, Row, any::AnyRow};
 
 use crate::{
     error::StoreError,
@@ -83,6 +83,23 @@ impl Store {
         names.into_iter().map(|name| name.parse().map_err(|_| unreadable(name))).collect()
     }
 
+    /// Returns at most `limit` of the projects that `index` hosts, by name, each with the version of its last change.
+    pub async fn projects_with_versions_after(
+        &self,
+        index: &IndexName,
+        after: &str,
+        limit: i64,
+    ) -> Result<Vec<ProjectChange>, StoreError> {
+        let query = sqlx::query(
+            "SELECT project, seq FROM hosted_project WHERE index_name = $1 AND project > $2 ORDER BY project LIMIT $3",
+        )
+        .bind(index.as_str())
+        .bind(after.to_owned())
+        .bind(limit);
+        let rows = self.read(query.fetch_all(self.readers())).await?;
+        rows.iter().map(change).collect()
+    }
+
     /// Returns at most `limit` of the projects that changed after `version`, the oldest change first.
     pub async fn changed_projects(
         &self,
@@ -97,11 +114,7 @@ impl Store {
         .bind(version)
         .bind(limit);
         let rows = self.read(query.fetch_all(self.readers())).await?;
-        let read = |row| -> Result<ProjectChange, Boxed> {
-            let mut columns = Columns::new(row);
-            Ok(ProjectChange { project: columns.parsed()?, version: columns.take()? })
-        };
-        rows.iter().map(|row| read(row).map_err(|_| unreadable(row.try_get(0).unwrap_or_default()))).collect()
+        rows.iter().map(change).collect()
     }
 
     /// Returns the version of the index's catalogue, which grows with every change; 0 when it is empty.
@@ -110,6 +123,14 @@ impl Store {
         let newest: Option<i64> = self.read(query.bind(index.as_str()).fetch_one(self.readers())).await?;
         Ok(newest.unwrap_or_default())
     }
+}
+
+fn change(row: &AnyRow) -> Result<ProjectChange, StoreError> {
+    let read = || -> Result<ProjectChange, Boxed> {
+        let mut columns = Columns::new(row);
+        Ok(ProjectChange { project: columns.parsed()?, version: columns.take()? })
+    };
+    read().map_err(|_| unreadable(row.try_get(0).unwrap_or_default()))
 }
 
 fn unreadable(row: String) -> StoreError {

@@ -1,10 +1,14 @@
 //! Pages in, pages out: nothing is lost, nothing gets through that should not.
 
+use axum::http::{HeaderMap, HeaderValue, header};
 use futures_util::StreamExt as _;
 use serde_json::json;
 use url::Url;
 
-use crate::body::inflated;
+use crate::{
+    body::inflated,
+    coding::{Accepted, ContentCoding},
+};
 
 use super::{
     CoreMetadata, ProjectPage, UnknownPage,
@@ -175,6 +179,12 @@ fn html_of_all_times_is_read() {
     assert!(matches!(local.metadata, CoreMetadata::Hashed(_)));
 }
 
+fn accepting(codings: &'static str) -> Accepted {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(codings));
+    Accepted::of(&headers)
+}
+
 #[tokio::test]
 async fn long_pages_are_kept_compressed_only_and_still_sent_plain_to_who_wants_that() {
     let file =
@@ -183,11 +193,17 @@ async fn long_pages_are_kept_compressed_only_and_still_sent_plain_to_who_wants_t
         "files": (0..5000).map(file).collect::<Vec<_>>() });
     let prepared = PreparedPage::new(json_page(&page).unwrap());
     let text = write_json::write(&prepared.page);
-    let plain = prepared.json.body(false);
+    let plain = prepared.json.body(accepting("identity"));
     assert_eq!((plain.coding, plain.length), (Coding::Inflate, text.len()));
     assert!(plain.length > 256 * 1024);
-    let gzip = prepared.json.body(true);
-    assert_eq!((gzip.coding, gzip.length), (Coding::Gzip, gzip.bytes.len()));
+    let gzip = prepared.json.body(accepting("gzip"));
+    assert_eq!((gzip.coding, gzip.length), (Coding::Compressed(ContentCoding::Gzip), gzip.bytes.len()));
+    let zstd = prepared.json.body(accepting("gzip, zstd"));
+    assert_eq!((zstd.coding, zstd.length), (Coding::Compressed(ContentCoding::Zstd), zstd.bytes.len()));
+    assert_eq!(zstd::bulk::decompress(&zstd.bytes, text.len()).unwrap(), text);
+    assert_ne!(zstd.etag, gzip.etag);
+    let html = prepared.html.body(accepting("zstd"));
+    assert_eq!(html.coding, Coding::Inflate, "browsers take gzip");
     assert!(gzip.length * 5 < plain.length);
     assert_ne!(plain.etag, gzip.etag);
     assert!(prepared.json.weight() < plain.length);

@@ -1,7 +1,5 @@
 //! `/{index}/simple/` and `/{index}/simple/{project}/`.
 
-use std::collections::BTreeMap;
-
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
@@ -12,14 +10,11 @@ use daypass_core::names::ProjectName;
 use super::Asking;
 use crate::{
     body::inflated,
+    coding::{Accepted, ContentCoding},
     error::Refusal,
-    index::Shared,
-    negotiate::{Form, accepts_gzip, form, is_unchanged},
-    page::{
-        list,
-        prepared::{Coding, Prepared, Sendable},
-    },
-    source::{Part, Project, Source},
+    negotiate::{Form, form, is_unchanged},
+    page::prepared::{Coding, Prepared, Sendable},
+    source::{Project, Source},
     upstream::pages::{Given, Had},
 };
 
@@ -60,49 +55,14 @@ fn say_how_it_was_had(headers: &mut HeaderMap, given: &Given) {
     headers.insert(header::AGE, given.age.into());
 }
 
-/// The list of the projects hosted here that the caller may pull. What upstream has is not listed: nobody knows it all.
+/// The list of the projects hosted here that the caller may pull.
 pub(super) async fn list(asking: &Asking<'_>, source: &Source) -> Result<Response, Refusal> {
     let form = wanted(asking)?;
-    let names = hosted_names(asking.shared, source).await?;
-    let may_pull = |(name, _): &(&ProjectName, i64)| asking.caller.may_pull(&source.name, name);
-    let projects: Vec<(&ProjectName, i64)> =
-        names.iter().map(|(name, serial)| (name, *serial)).filter(may_pull).collect();
-    let serial = projects.iter().map(|(_, serial)| *serial).max();
-    // Not kept: it depends on who asks, and installers do not ask for it.
-    let body = match form {
-        Form::Json => list::write_json(&projects),
-        Form::Html | Form::OldHtml => list::write_html(&projects),
-    };
-    let mut response = send(asking, form, &Prepared::new(body));
-    note_serial(&mut response, serial);
+    let visible = asking.caller.visible(&source.name);
+    let list = asking.shared.lists.get(&asking.shared.sources, source, form, visible).await?;
+    let mut response = send(asking, form, &list.page);
+    note_serial(&mut response, list.serial);
     Ok(response)
-}
-
-/// The names that are hosted in an index or in one that it is made of, and that its view shows; with their serials.
-async fn hosted_names(shared: &Shared, source: &Source) -> Result<BTreeMap<ProjectName, i64>, Refusal> {
-    let mut names = BTreeMap::new();
-    for part in &source.parts {
-        let more: Vec<(ProjectName, i64)> = match part {
-            Part::Hosted(_) => {
-                let read = shared.store.changed_projects(&source.name, 0, i64::MAX).await;
-                let all = read.map_err(|error| {
-                    tracing::error!(%error, "the catalogue of hosted files cannot be read");
-                    Refusal::NotReady("its catalogue of files cannot be read")
-                })?;
-                all.into_iter().map(|project| (project.project, project.version)).collect()
-            }
-            Part::Index(place) => match shared.sources.get(*place) {
-                Some(other) => Box::pin(hosted_names(shared, other)).await?.into_iter().collect(),
-                None => Vec::new(),
-            },
-            Part::Upstream(_) => Vec::new(),
-        };
-        for (name, serial) in more.into_iter().filter(|(name, _)| !source.leaves_out(name)) {
-            // The first source owns the name.
-            names.entry(name).or_insert(serial);
-        }
-    }
-    Ok(names)
 }
 
 fn wanted(asking: &Asking<'_>) -> Result<Form, Refusal> {
@@ -111,12 +71,12 @@ fn wanted(asking: &Asking<'_>) -> Result<Form, Refusal> {
 
 fn send(asking: &Asking<'_>, form: Form, prepared: &Prepared) -> Response {
     let request = asking.request;
-    let Sendable { bytes, coding, length, etag } = prepared.body(accepts_gzip(&request.headers));
+    let Sendable { bytes, coding, length, etag } = prepared.body(Accepted::of(&request.headers));
     let unchanged = is_unchanged(&request.headers, etag);
     let send_body = !unchanged && request.method == Method::GET;
     let body = match coding {
         _ if !send_body => Body::empty(),
-        Coding::Plain | Coding::Gzip => Body::from(bytes),
+        Coding::Plain | Coding::Compressed(_) => Body::from(bytes),
         Coding::Inflate => inflated(bytes),
     };
     let mut response = Response::new(body);
@@ -133,8 +93,12 @@ fn send(asking: &Asking<'_>, form: Form, prepared: &Prepared) -> Response {
     }
     headers.insert(header::CONTENT_TYPE, form.content_type());
     headers.insert(header::CONTENT_LENGTH, length.into());
-    if coding == Coding::Gzip {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    if let Coding::Compressed(coding) = coding {
+        let name = match coding {
+            ContentCoding::Gzip => "gzip",
+            ContentCoding::Zstd => "zstd",
+        };
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
     }
     response
 }
