@@ -82,7 +82,7 @@ impl Peers {
         let mut running = started(command, folder, "devpi")?;
         let (origin, began) = (format!("http://127.0.0.1:{port}"), Instant::now());
         while !get(&format!("{origin}/+api"), &[]).is_ok_and(|answer| answer.status == 200) {
-            if running.ended()?.is_some() || began.elapsed() > Duration::from_mins(1) {
+            if running.ended()?.is_some() || began.elapsed() > Duration::from_mins(3) {
                 bail!("devpi-server did not get ready");
             }
             pause(Duration::from_millis(20))?;

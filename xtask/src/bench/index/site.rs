@@ -46,7 +46,7 @@ impl Site {
         let began = Instant::now();
         let url = format!("{simple}{project}/");
         while !get(&url, &[]).is_ok_and(|answer| answer.status == 200) {
-            if running.ended()?.is_some() || began.elapsed() > Duration::from_mins(1) {
+            if running.ended()?.is_some() || began.elapsed() > Duration::from_mins(3) {
                 bail!("{name} did not get ready");
             }
             pause(Duration::from_millis(2))?;

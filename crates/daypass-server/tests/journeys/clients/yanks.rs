@@ -1,8 +1,13 @@
 //! A yanked file is installed by who names its version, and by nobody else (PEP 592).
 
+use daypass_core::{
+    audit::{AuditEvent, AuditKind, Outcome},
+    clock::{Clock as _, SystemClock},
+};
+use daypass_store::{CatalogueChange, Changed, Store, Which};
 use daypass_testkit::{upstream::UpstreamFile, wheel::Wheel};
 
-use super::desk::{Desk, says};
+use super::desk::{Desk, says, soon};
 use crate::world::PUBLIC;
 
 const REASON: &str = "deletes the wrong folder";
@@ -31,4 +36,34 @@ pub(super) fn is_taken_by_name_only(desk: &Desk, project: &str, good: &str, yank
     let said = says(&mut desk.uv_pip(&venv, "install", &[&format!("{project}=={yanked}")]));
     assert_eq!(desk.version(&venv.python(), project).as_deref(), Some(yanked));
     assert!(said.contains(REASON), "{said}");
+}
+
+#[test]
+fn what_was_yanked_here_is_taken_by_name_only_and_by_everybody_when_that_is_taken_back() {
+    let desk = Desk::new();
+    desk.import(&[Wheel::new("acme-new", "1.0"), Wheel::new("acme-new", "2.0")]);
+    let release = || Which::Release("2.0".to_owned());
+    change(&desk, "acme-new", CatalogueChange::Yank(release(), REASON.to_owned()));
+    let page = || desk.world.fetch("/python/simple/acme-new/", desk.access_token()).text();
+    soon("the yank is seen", || page().contains("data-yanked"));
+    is_taken_by_name_only(&desk, "acme-new", "1.0", "2.0");
+    change(&desk, "acme-new", CatalogueChange::Unyank(release()));
+    soon("nothing is yanked", || !page().contains("data-yanked"));
+    let venv = desk.venv("after", "newest");
+    says(&mut desk.pip(&venv, &["install", "acme-new"]));
+    assert_eq!(desk.version(&venv.python(), "acme-new").as_deref(), Some("2.0"));
+}
+
+/// What somebody with the right does, straight in the catalogue: which ways lead there is not what is told here.
+fn change(desk: &Desk, project: &str, change: CatalogueChange) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let database = desk.world.data().join("daypass.sqlite");
+        let store = Store::open(&database.display().to_string().parse().unwrap()).await.unwrap();
+        let event = AuditEvent::new(SystemClock.now(), AuditKind::FileYanked, Outcome::Success, "journey");
+        let (index, project) = ("python".parse().unwrap(), project.parse().unwrap());
+        let changed = store.change_catalogue(&index, &project, change, event).await.unwrap();
+        assert!(matches!(changed, Changed::Done(_)), "{changed:?}");
+        store.close().await;
+    });
 }
