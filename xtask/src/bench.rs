@@ -33,6 +33,9 @@ pub(crate) struct Options {
     /// A short run of the index, with what is built for tests, to see that everything works. Its figures mean nothing.
     #[arg(long)]
     quick: bool,
+    /// Of the index, only daypassd and nginx.
+    #[arg(long)]
+    alone: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -54,6 +57,7 @@ enum Group {
 /// Measures and prints one Markdown table for each group.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     let profile = if options.quick { Profile::Dev } else { Profile::Release };
+    let how = index::How { quick: options.quick, alone: options.alone };
     let built: Built = build::everything(workspace, profile)?;
     for (group, measure) in [
         (Group::Helper, &helper::measure as &dyn Fn(&Workspace, &Built) -> Result<String>),
@@ -61,7 +65,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         (Group::Exchange, &exchange::measure),
         (Group::Workloads, &workloads::measure),
         (Group::People, &people::measure),
-        (Group::Index, &|workspace, built| index::measure(workspace, built, &options.only, options.quick)),
+        (Group::Index, &|workspace, built| index::measure(workspace, built, &options.only, how)),
     ] {
         if options.groups.is_empty() || options.groups.contains(&group) {
             complain(format_args!("measuring {group:?}"));

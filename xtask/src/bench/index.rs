@@ -50,6 +50,15 @@ pub(super) enum Part {
     Memory,
 }
 
+/// How it is measured.
+#[derive(Clone, Copy)]
+pub(super) struct How {
+    /// A short run.
+    pub(super) quick: bool,
+    /// Without the Python indexes.
+    pub(super) alone: bool,
+}
+
 /// In the order of the table. Memory comes last: by then everybody was asked for everything.
 const PARTS: [Part; 8] = [
     Part::Pages,
@@ -62,12 +71,13 @@ const PARTS: [Part; 8] = [
     Part::Memory,
 ];
 
-pub(super) fn measure(workspace: &Workspace, built: &Built, only: &[Part], quick: bool) -> Result<String> {
+pub(super) fn measure(workspace: &Workspace, built: &Built, only: &[Part], how: How) -> Result<String> {
     let folder = tempfile::Builder::new().prefix("daypass-bench-").tempdir()?;
+    let How { quick, alone } = how;
     let pace = if quick {
-        Pace { seconds: 1, rounds: 1, percent: 10 }
+        Pace { seconds: 1, rounds: 1, percent: 10, alone }
     } else {
-        Pace { seconds: 2, rounds: 3, percent: 100 }
+        Pace { seconds: 2, rounds: 3, percent: 100, alone }
     };
     complain("  content and servers");
     let began = Instant::now();

@@ -10,8 +10,9 @@ use flate2::{Compression, write::GzEncoder};
 use super::{ProjectPage, write_html, write_json};
 use crate::coding::{Accepted, ContentCoding};
 
-/// Above this length only the compressed form is kept: every installer asks for it, and memory is for many pages.
-const KEEP_PLAIN_UP_TO: usize = 256 * 1024;
+/// Above this length only the compressed form is kept: every installer asks for it, and memory is for many pages. A page
+/// of a thousand files is still kept plain, too: to inflate it takes ten times as long as to send it.
+const KEEP_PLAIN_UP_TO: usize = 640 * 1024;
 
 /// Below this length compression gains nothing: it is one packet anyway.
 const COMPRESS_FROM: usize = 1024;

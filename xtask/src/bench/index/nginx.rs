@@ -55,7 +55,7 @@ fn serve(name: &'static str, folder: &Path, root: &Path, before: &str, inside: &
          default_type application/octet-stream;\n\
          map $http_accept $form {{ default html; ~application/vnd.pypi.simple.v1.json json; }}\n{before}\
          server {{ listen 127.0.0.1:{port}; root {root};\n{inside}\n\
-         location ~ ^/simple/(.+/)?$ {{ try_files /simple/$1index.$form =404; }} }} }}\n"
+         location ~ ^/simple/(?<page>.+/)?$ {{ try_files /simple/${{page}}index.$form =404; }} }} }}\n"
     );
     let path = place.join("nginx.conf");
     fs::write(&path, config)?;

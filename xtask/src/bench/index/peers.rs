@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     command::{Running, pause, run, start},
+    say::complain,
     tools,
     workspace::Workspace,
 };
@@ -109,14 +110,17 @@ impl Peers {
         Site::started("simple-repository-server", format!("http://127.0.0.1:{port}/simple/"), running, project)
     }
 
-    /// All of them with the same content: a folder of files, a folder of folders, or another index.
-    pub(super) fn all(&self, folder: &Path, flat: &Path, tree: &Path, upstream: &str) -> Result<Vec<Site>> {
-        Ok(vec![
-            self.pypiserver(folder, flat, SMALL)?,
-            self.devpi(folder, upstream, SMALL)?,
-            self.proxpi(folder, upstream, SMALL)?,
-            self.simple_repository(folder, tree, SMALL)?,
-        ])
+    /// All of them with the same content: a folder of files, a folder of folders, or another index. One that does not
+    /// start is left out: the others are worth having all the same.
+    pub(super) fn all(&self, folder: &Path, flat: &Path, tree: &Path, upstream: &str) -> Vec<Site> {
+        let started = [
+            self.pypiserver(folder, flat, SMALL),
+            self.devpi(folder, upstream, SMALL),
+            self.proxpi(folder, upstream, SMALL),
+            self.simple_repository(folder, tree, SMALL),
+        ];
+        let complained = |error: &anyhow::Error| complain(format_args!("  left out: {error:#}"));
+        started.into_iter().filter_map(|site| site.inspect_err(complained).ok()).collect()
     }
 }
 

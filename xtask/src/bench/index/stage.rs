@@ -23,6 +23,8 @@ pub(super) struct Pace {
     pub(super) rounds: usize,
     /// How many uploads, how many installs and so on, in percent of what a whole run does.
     pub(super) percent: usize,
+    /// Without the Python indexes.
+    pub(super) alone: bool,
 }
 
 impl Pace {
@@ -72,7 +74,8 @@ impl<'a> Stage<'a> {
         content.static_tree(&ours.site, &root)?;
         let floor = nginx::anonymous(folder, &root)?;
         let asking = nginx::asking(folder, &root)?;
-        let python = peers.all(folder, &content.flat, &content.tree, &floor.simple)?;
+        let python =
+            if pace.alone { Vec::new() } else { peers.all(folder, &content.flat, &content.tree, &floor.simple) };
         let others = [floor, asking].into_iter().chain(python).collect();
         let facts = Facts::default();
         Ok(Self { built, workspace, folder, pace, wrk, content, peers, issuer, ours, others, facts })
