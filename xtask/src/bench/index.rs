@@ -60,16 +60,8 @@ pub(super) struct How {
 }
 
 /// In the order of the table. Memory comes last: by then everybody was asked for everything.
-const PARTS: [Part; 8] = [
-    Part::Pages,
-    Part::Files,
-    Part::Latency,
-    Part::Install,
-    Part::Pulled,
-    Part::Upload,
-    Part::List,
-    Part::Memory,
-];
+const PARTS: [Part; 8] =
+    [Part::Pages, Part::Files, Part::Latency, Part::Install, Part::Pulled, Part::Upload, Part::List, Part::Memory];
 
 pub(super) fn measure(workspace: &Workspace, built: &Built, only: &[Part], how: How) -> Result<String> {
     let folder = tempfile::Builder::new().prefix("daypass-bench-").tempdir()?;

@@ -24,6 +24,9 @@ use crate::{
 const PIPS: [(&str, &str); 4] =
     [("23.2.1", "pip==23.2.1"), ("24.0", "pip==24.0"), ("25.3", "pip==25.3"), ("newest", "pip")];
 
+/// With the cache that it was made with: the newest one has another interface.
+const PDM: [&str; 2] = ["pdm==2.29.4", "hishel==1.4.0"];
+
 /// AWS, faked by moto, which verifies signatures with botocore; `tests/aws` says what for.
 const AWS: [&str; 4] = ["moto==5.2.1", "boto3==1.44.8", "flask==3.1.3", "flask-cors==6.0.5"];
 
@@ -57,7 +60,7 @@ pub(super) fn prepare(workspace: &Workspace) -> Result<PathBuf> {
         "poetry": people::poetry(workspace, &wheel)?,
         "twine": people::twine(workspace, &wheel)?,
         "authlib": people::authlib(workspace)?,
-        "pdm": tools::environment(workspace, "pdm", &["pdm==2.29.4"])?.join("pdm"),
+        "pdm": tools::environment(workspace, "pdm", &PDM)?.join("pdm"),
         "pipenv": tools::environment(workspace, "pipenv", &["pipenv==2026.10.3"])?.join("pipenv"),
         "bandersnatch": tools::environment(workspace, "bandersnatch", &["bandersnatch==6.8.0"])?.join("bandersnatch"),
         "devpi": tools::environment(workspace, "peer-devpi", &["devpi-server==6.20.3"])?,

@@ -31,7 +31,8 @@ impl Facts {
     /// Our rate, in that of the fastest Python index.
     fn lead(&self, what: &str) -> Option<f64> {
         let python = |whom: &str| !whom.contains("nginx") && whom != OURS;
-        let rates = self.0.iter().filter(|((asked, whom, figure), _)| asked == what && python(whom) && *figure == "rate");
+        let rates =
+            self.0.iter().filter(|((asked, whom, figure), _)| asked == what && python(whom) && *figure == "rate");
         let fastest = rates.map(|(_, rate)| *rate).max_by(f64::total_cmp)?;
         Some(self.of(what, OURS, "rate")? / fastest)
     }

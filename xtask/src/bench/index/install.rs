@@ -67,16 +67,20 @@ fn install(uv: &Path, venv: &Path, folder: &Path, site: &Site) -> Result<f64> {
     command.args(["pip", "install", "--quiet", "--no-cache", "--no-config", CLOSURE, "--python"]).arg(venv);
     command.arg("--target").arg(target.path());
     // In the environment, because others can read command lines.
-    command.env_clear().env("HOME", folder).env("PATH", "/usr/bin:/bin").env("UV_DEFAULT_INDEX", with_credential(site)?);
+    command
+        .env_clear()
+        .env("HOME", folder)
+        .env("PATH", "/usr/bin:/bin")
+        .env("UV_DEFAULT_INDEX", with_credential(site)?);
     let began = Instant::now();
     let finished = finish(&mut command)?;
     let took = began.elapsed().as_secs_f64();
     if !finished.status.success() {
         bail!("uv cannot install from {}: {}", site.name, finished.stderr.trim());
     }
-    let packages = std::fs::read_dir(target.path())?.flatten().filter(|entry| {
-        entry.path().extension().is_some_and(|extension| extension == "dist-info")
-    });
+    let packages = std::fs::read_dir(target.path())?
+        .flatten()
+        .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "dist-info"));
     if packages.count() != 30 {
         bail!("uv did not install thirty packages from {}", site.name);
     }

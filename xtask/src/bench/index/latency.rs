@@ -4,7 +4,10 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::{
-    super::{server::Load, statistics::{Sample, Table}},
+    super::{
+        server::Load,
+        statistics::{Sample, Table},
+    },
     content::SMALL,
     site::JSON,
     stage::Stage,

@@ -49,7 +49,8 @@ fn tables(stage: &Stage<'_>, facts: &mut Facts) -> Result<String> {
     let first = table_of(stage.tools(), &sites, "The list of projects", &LISTS, facts)?;
     drop((ours, floor, peers));
     let (ours, floor) = with_names(stage, "most", MOST)?;
-    let second = table_of(stage.tools(), &[&floor, &ours.site], "The list of half a million projects", &LONGEST, facts)?;
+    let second =
+        table_of(stage.tools(), &[&floor, &ours.site], "The list of half a million projects", &LONGEST, facts)?;
     Ok(first + &second)
 }
 

@@ -56,9 +56,12 @@ impl Peers {
     /// devpi as a mirror of `upstream`.
     pub(super) fn devpi(&self, folder: &Path, upstream: &str, project: &str) -> Result<Site> {
         let (running, origin) = self.devpi_server(folder)?;
-        let _root = devpi_index(&origin, &json!({
-            "type": "mirror", "mirror_url": upstream, "mirror_cache_expiry": 86_400, "volatile": true
-        }))?;
+        let _root = devpi_index(
+            &origin,
+            &json!({
+                "type": "mirror", "mirror_url": upstream, "mirror_cache_expiry": 86_400, "volatile": true
+            }),
+        )?;
         Site::started("devpi-server", format!("{origin}/bench/index/+simple/"), running, project)
     }
 

@@ -4,15 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::{
-    super::server::Load,
-    content::Content,
-    goals::Facts,
-    nginx,
-    ours::Ours,
-    peers::Peers,
-    site::Site,
-};
+use super::{super::server::Load, content::Content, goals::Facts, nginx, ours::Ours, peers::Peers, site::Site};
 use crate::{build::Built, system, workspace::Workspace};
 
 /// How long and how often.

@@ -22,10 +22,8 @@ const VERSIONS: [(usize, &str); 3] =
 
 pub(super) fn measure(stage: &mut Stage<'_>) -> Result<String> {
     let mut load = Load::ordered(stage.built, "upload")?;
-    let mut table = Table::new(
-        "Uploads of a wheel of 1 KB",
-        &["versions before", "who", "uploads", "p50 ms", "p99 ms", "refused"],
-    );
+    let mut table =
+        Table::new("Uploads of a wheel of 1 KB", &["versions before", "who", "uploads", "p50 ms", "p99 ms", "refused"]);
     let home = stage.folder.join("upload");
     let ours = Ours::start(stage.built, &home, &stage.issuer, None)?;
     import_file(stage.built, &home.join("data"), &stage.content.flat.join(SMALL_FILE))?;
@@ -99,7 +97,13 @@ impl Uploads {
     fn of(said: &Value) -> Result<Self> {
         let figure = |key: &str| said.get(key).and_then(Value::as_f64).context("the load says nothing");
         let status = said.get("status").and_then(Value::as_u64);
-        Ok(Self { done: figure("done")?, p50: figure("p50_ms")?, p99: figure("p99_ms")?, failed: figure("failed")?, status })
+        Ok(Self {
+            done: figure("done")?,
+            p50: figure("p50_ms")?,
+            p99: figure("p99_ms")?,
+            failed: figure("failed")?,
+            status,
+        })
     }
 
     fn shown(&self, count: usize, who: &str) -> [String; 6] {

@@ -54,7 +54,8 @@ fn a_client_that_is_told_to_ask_upstream_too_and_to_take_the_best_is_tricked_wit
     says(&mut desk.pip(&venv, &["install", "--extra-index-url", &desk.world.upstream.url(), PRIVATE]));
     assert_eq!(desk.version(&venv.python(), PRIVATE).as_deref(), Some(STOLEN));
     let venv = desk.venv("uv", "newest");
-    let install = ["--no-cache", "--index-strategy", "unsafe-best-match", "--index", &desk.world.upstream.url(), PRIVATE];
+    let install =
+        ["--no-cache", "--index-strategy", "unsafe-best-match", "--index", &desk.world.upstream.url(), PRIVATE];
     says(&mut desk.uv_pip(&venv, "install", &install));
     assert_eq!(desk.version(&venv.python(), PRIVATE).as_deref(), Some(STOLEN));
 }

@@ -144,9 +144,9 @@ impl Desk {
     }
 }
 
-/// Waits until it is so.
+/// Waits until it is so. Other people's servers take their time to start on a machine that is busy.
 pub(super) fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
-    until(what, Duration::from_secs(30), || is_so().then_some(()));
+    until(what, Duration::from_mins(3), || is_so().then_some(()));
 }
 
 /// What a command says that must succeed, on both of its outputs.

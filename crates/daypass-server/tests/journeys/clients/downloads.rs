@@ -110,7 +110,8 @@ fn relay(client: TcpStream, server: TcpStream, state: &Arc<State>) {
             let head = String::from_utf8_lossy(&piece[..length]).into_owned();
             if head.starts_with("GET ") && head.lines().next().unwrap().contains(".whl HTTP/") {
                 asked.store(1, Ordering::SeqCst);
-                let range = head.lines().find_map(|line| line.to_lowercase().strip_prefix("range: ").map(str::to_owned));
+                let range =
+                    head.lines().find_map(|line| line.to_lowercase().strip_prefix("range: ").map(str::to_owned));
                 shared.ranges.lock().unwrap().extend(range);
             }
             if to_server.write_all(&piece[..length]).is_err() {

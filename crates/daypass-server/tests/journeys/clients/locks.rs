@@ -42,9 +42,11 @@ fn what_uv_compiled_with_hashes_pip_and_uv_install_and_nothing_else() {
     let other = if locked[at..].starts_with('0') { "1" } else { "0" };
     fs::write(output, format!("{}{other}{}", &locked[..at], &locked[at + 1..])).unwrap();
     let venv = desk.venv("other", "newest");
-    let said = refused(&mut desk.pip(&venv, &["install", "--no-cache-dir", "--require-hashes", "--requirement", output]));
+    let said =
+        refused(&mut desk.pip(&venv, &["install", "--no-cache-dir", "--require-hashes", "--requirement", output]));
     assert!(said.contains("DO NOT MATCH THE HASHES"), "{said}");
-    let said = refused(&mut desk.uv_pip(&venv, "install", &["--no-cache", "--require-hashes", "--requirement", output]));
+    let said =
+        refused(&mut desk.uv_pip(&venv, "install", &["--no-cache", "--require-hashes", "--requirement", output]));
     assert!(said.contains("Hash mismatch") || said.contains("hash"), "{said}");
     assert_eq!(desk.installed(&venv.python()), 0);
 }
@@ -69,7 +71,8 @@ fn uv_locks_syncs_and_upgrades_and_keeps_the_credential_out_of_the_lock() {
     };
     says(&mut uv(&["lock"]));
     let locked = fs::read_to_string(folder.join("uv.lock")).unwrap();
-    assert_eq!(locked.matches("hash = \"sha256:").count(), 2 * THIRTY, "{locked}");
+    // Of what upstream gives, uv keeps the strongest.
+    assert_eq!(locked.matches("hash = \"sha").count(), 2 * THIRTY, "{locked}");
     assert!(!locked.contains(desk.access_token()), "the credential is in the lock");
     says(&mut uv(&["sync", "--locked"]));
     let python = folder.join(".venv/bin/python");
