@@ -57,6 +57,8 @@ pub async fn import_file(
         provenance: None,
         event: AuditEvent::new(now, AuditKind::FileImported, Outcome::Success, request_id),
         naming: Naming::Ever,
+        upload_time: None,
+        yanked: None,
     };
     publish::publish(store, files, good, coming).await
 }

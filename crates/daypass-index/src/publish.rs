@@ -128,6 +128,10 @@ pub(crate) struct Coming {
     pub provenance: Option<Vec<u8>>,
     /// What is written into the audit log; which file it is is filled in.
     pub event: AuditEvent,
+    /// When it came to the index that it is taken over from; otherwise it comes now.
+    pub upload_time: Option<Timestamp>,
+    /// Why it is yanked from the beginning, if it is (PEP 592).
+    pub yanked: Option<String>,
     /// How exact its name is, and with it whether its release may have only one source distribution.
     pub naming: Naming,
 }
@@ -196,13 +200,13 @@ pub(crate) async fn publish(
         version: version.to_string(),
         sha256,
         size,
-        upload_time: coming.now,
+        upload_time: coming.upload_time.unwrap_or(coming.now),
         requires_python,
         metadata_sha256: metadata.as_ref().map(|(digest, _)| *digest),
         metadata_size: metadata.as_ref().map(|(_, bytes)| bytes.len() as u64),
         licence,
         uploader: coming.uploader,
-        yanked: None,
+        yanked: coming.yanked,
         provenance_sha256: provenance.as_ref().map(|(digest, _)| *digest),
     };
     let keys = (Blob::hosted(sha256).key(), metadata.as_ref().map(|(digest, _)| Blob::hosted(*digest).key()));

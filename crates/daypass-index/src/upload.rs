@@ -102,6 +102,14 @@ async fn accept(asking: &Asking<'_>, form: Form) -> Result<Published, Refusal> {
     let failed = |error| refused(&error);
     let distribution = publish::name(&content.file_name, Naming::Today).map_err(failed)?;
     claims.check_name(&project, &distribution)?;
+    let (yanked, upload_time) = (claims.yanked(), claims.upload_time(shared.clock.now())?);
+    // Only who may yank brings something that is yanked; and only an administrator says when it came, since rules about
+    // the age of files believe it.
+    let more = [yanked.as_ref().map(|_| Action::Yank), upload_time.map(|_| Action::Admin)];
+    let more: Vec<Action> = more.into_iter().flatten().collect();
+    for action in &more {
+        asking.require(&project, *action)?;
+    }
     let content = digests::check(content, &claims).await?;
     let (sha256, size) = (content.sha256, content.size);
     if publish::is_there(&shared.store, index, &distribution, sha256).await.map_err(failed)? {
@@ -125,7 +133,11 @@ async fn accept(asking: &Asking<'_>, form: Form) -> Result<Published, Refusal> {
 
     // It may have taken minutes: whoever was revoked meanwhile does not publish any more.
     let caller = shared.guard.caller(&request.headers)?;
-    may_push(&Asking::new(shared, request, &caller, index.as_str())?, &project)?;
+    let again = Asking::new(shared, request, &caller, index.as_str())?;
+    may_push(&again, &project)?;
+    for action in more {
+        again.require(&project, action)?;
+    }
     let coming = Coming {
         index: (**index).clone(),
         now,
@@ -133,6 +145,8 @@ async fn accept(asking: &Asking<'_>, form: Form) -> Result<Published, Refusal> {
         provenance: provenance.map(|provenance| provenance.json),
         event: audit::uploaded(now, request, &caller),
         naming: Naming::Today,
+        upload_time,
+        yanked,
     };
     let published = publish::publish(&shared.store, &shared.sender.files, good, coming).await.map_err(failed)?;
     // The next answer of this server shows it; the others follow within a second.

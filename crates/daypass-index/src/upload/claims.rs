@@ -2,14 +2,23 @@
 
 use std::collections::HashMap;
 
-use daypass_core::names::ProjectName;
+use daypass_core::{Timestamp, names::ProjectName};
 use pep440_rs::Version;
 
 use super::UploadRefusal;
 use crate::archive::{Distribution, Kind, metadata::Metadata};
 
+/// When the file came to the index that it is taken over from (`daypass index import`); ours alone.
+const UPLOAD_TIME: &str = "daypass_upload_time";
+
+/// Why it is yanked there; ours alone. A yank that came a moment later would have it installed in that moment.
+const YANKED: &str = "daypass_yanked";
+
+/// The longest reason of a yank that is kept, in characters.
+const LONGEST_REASON: usize = 500;
+
 /// The fields that are looked at, and how long each may be, in bytes. All others are passed over.
-pub(super) const FIELDS: [(&str, usize); 11] = [
+pub(super) const FIELDS: [(&str, usize); 13] = [
     (":action", 64),
     ("protocol_version", 64),
     ("filetype", 64),
@@ -21,6 +30,8 @@ pub(super) const FIELDS: [(&str, usize); 11] = [
     ("blake2_256_digest", 128),
     ("md5_digest", 128),
     ("attestations", 1024 * 1024),
+    (UPLOAD_TIME, 64),
+    (YANKED, 4096),
 ];
 
 /// What the form says.
@@ -49,6 +60,23 @@ impl Claims {
     /// The attestations, if there are any.
     pub(super) fn attestations(&self) -> Option<&str> {
         self.said("attestations").filter(|text| *text != "[]")
+    }
+
+    /// When it came to the index that it is taken over from, if the form says so.
+    pub(super) fn upload_time(&self, now: Timestamp) -> Result<Option<Timestamp>, UploadRefusal> {
+        let Some(said) = self.said(UPLOAD_TIME) else { return Ok(None) };
+        match said.parse::<Timestamp>() {
+            Ok(time) if time <= now => Ok(Some(time)),
+            Ok(_) => Err(UploadRefusal::Field(UPLOAD_TIME, "lies in the future")),
+            Err(_) => Err(UploadRefusal::Field(UPLOAD_TIME, "is no time such as `2026-01-02T03:04:05Z`")),
+        }
+    }
+
+    /// Why it is yanked from the beginning, if the form says so; may be empty. One line, as it stands on pages.
+    pub(super) fn yanked(&self) -> Option<String> {
+        let plain = |char: char| if char.is_control() { ' ' } else { char };
+        let reason = self.0.get(YANKED)?.trim();
+        Some(reason.chars().map(plain).take(LONGEST_REASON).collect())
     }
 
     /// Compares the form with the file's name.

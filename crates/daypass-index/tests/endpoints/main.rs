@@ -11,6 +11,7 @@ mod hostile;
 mod import;
 mod manage;
 mod mirrors;
+mod move_in;
 mod namespaces;
 mod pages;
 mod people;

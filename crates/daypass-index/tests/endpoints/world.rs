@@ -71,6 +71,12 @@ const POLICY: &str = r#"
     grants = [ { index = "python", projects = ["*"], actions = ["pull", "yank", "admin"] } ]
 
     [[identity]]
+    name = "ci/mover"
+    issuer = "ci"
+    claims = { repository_id = "6" }
+    grants = [ { index = "python", projects = ["*"], actions = ["push", "yank", "admin"] } ]
+
+    [[identity]]
     name = "ci/yanker"
     issuer = "ci"
     claims = { repository_id = "5" }
