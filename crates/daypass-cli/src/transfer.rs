@@ -120,7 +120,7 @@ impl Wire {
         limit: u64,
         moved: &AtomicU64,
     ) -> Result<Downloaded, Trouble> {
-        self.patiently(|| {
+        patiently(|| {
             into.set_len(0).map_err(Trouble::Disk)?;
             (&mut &*into).rewind().map_err(Trouble::Disk)?;
             let mut counted = 0;
@@ -174,7 +174,7 @@ impl Wire {
         form: &form::Form<'_>,
         moved: &Arc<AtomicU64>,
     ) -> Result<Answer, Trouble> {
-        self.patiently(|| {
+        patiently(|| {
             let counted = Arc::new(AtomicU64::new(0));
             let done = self.runtime.block_on(async {
                 let body = form.body(Arc::clone(moved), Arc::clone(&counted)).map_err(Trouble::Disk)?;
@@ -199,23 +199,23 @@ impl Wire {
         &self,
         mut ask: impl FnMut() -> F,
     ) -> Result<Answer, Trouble> {
-        self.patiently(|| {
+        patiently(|| {
             let answer = self.runtime.block_on(ask())?;
             if answer.status.is_success() { Ok(answer) } else { Err(answered(answer)) }
         })
     }
+}
 
-    /// Does it, and does it again where that may help.
-    fn patiently<T>(&self, mut once: impl FnMut() -> Result<T, Trouble>) -> Result<T, Trouble> {
-        for pause in PAUSES {
-            let trouble = match once() {
-                Err(trouble) if trouble.may_pass() => trouble,
-                done => return done,
-            };
-            thread::sleep(trouble.pause().unwrap_or(pause).min(LONGEST_PAUSE));
-        }
-        once()
+/// Does it, and does it again where that may help.
+fn patiently<T>(mut once: impl FnMut() -> Result<T, Trouble>) -> Result<T, Trouble> {
+    for pause in PAUSES {
+        let trouble = match once() {
+            Err(trouble) if trouble.may_pass() => trouble,
+            done => return done,
+        };
+        thread::sleep(trouble.pause().unwrap_or(pause).min(LONGEST_PAUSE));
     }
+    once()
 }
 
 fn answered(answer: Answer) -> Trouble {

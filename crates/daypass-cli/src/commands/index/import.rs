@@ -7,7 +7,10 @@ use std::{
     collections::HashMap,
     fs::File,
     io::{self, Read as _},
-    sync::{Mutex, PoisonError, atomic::Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use daypass_core::{
@@ -203,7 +206,7 @@ impl Work<'_> {
             tempfile::tempfile().map_err(|error| Failure::local(format!("cannot make a temporary file: {error}")))?;
         let limit = candidate.size.unwrap_or(LARGEST_FILE);
         // What is fetched is no progress yet: only what is uploaded is.
-        let fetched = wire.download(url, other.credential_for(url), &file, limit, &Default::default());
+        let fetched = wire.download(url, other.credential_for(url), &file, limit, &AtomicU64::new(0));
         match fetched {
             Ok(got) if candidate.sha256.is_some_and(|sha256| sha256 != got.sha256) => {
                 Ok(Err("the other index sent other bytes than its page promises".to_owned()))
