@@ -13,12 +13,14 @@ use crate::ambient::Choice;
 
 mod admin;
 pub(crate) mod index;
+mod audit;
 pub(crate) mod pull_token;
 
 pub(crate) use admin::{
     Admin, AdminIdentity, AdminIssuer, AdminRole, Apply, CreateIdentity, CreateIssuer, CreateRole, Delete, Lint, List,
     ObjectFormat, Plan, Show, Switch,
 };
+pub(crate) use audit::{AuditOf, Blocked};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -79,6 +81,9 @@ pub(crate) enum Command {
     /// Moves packages into an index, and out of one
     #[command(subcommand, arg_required_else_help = true)]
     Index(index::Index),
+    /// What happened on a server, by what one asks for
+    #[command(subcommand, arg_required_else_help = true)]
+    Audit(AuditOf),
     /// Passwords for tools that can do nothing better: the last resort
     #[command(subcommand, arg_required_else_help = true)]
     PullToken(pull_token::PullToken),

@@ -11,6 +11,7 @@ use crate::{
 mod admin;
 mod ambient;
 mod audit;
+mod blocked;
 mod completion;
 mod explain;
 pub(crate) mod help;
@@ -32,6 +33,7 @@ pub(crate) fn run(command: Command, environment: &Environment, clock: &dyn Clock
         Command::Logout(arguments) => logout::run(&arguments, environment, clock),
         Command::Admin(command) => admin::run(command, environment, clock),
         Command::Index(command) => index::run(&command, environment, clock),
+        Command::Audit(command) => blocked::run(&command, environment, clock),
         Command::PullToken(command) => pull_token::run(&command, environment, clock),
         Command::ServiceAccount(ServiceAccount::Keygen(arguments)) => service_account::keygen(&arguments),
         Command::Completion(arguments) => completion::run(&arguments),

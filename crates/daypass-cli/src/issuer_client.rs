@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use daypass_core::{
+    audit::AuditKind,
     SignedDuration, Timestamp,
     clock::{Clock, Ttl},
     names::IdentityName,
@@ -118,17 +119,21 @@ pub(crate) struct AuditPage {
     pub(crate) last: Option<String>,
 }
 
-/// Reads the audit log since an instant, after a position.
+/// Reads the audit log since an instant, after a position: events of one kind, or all.
 pub(crate) fn audit(
     server: &PublicUrl,
     access_token: &Secret,
     since: Timestamp,
     after: Option<&str>,
+    kind: Option<AuditKind>,
 ) -> Result<AuditPage, Failure> {
     let mut url = Url::parse(&server.join("/api/v1/audit")).map_err(|error| Failure::usage(error.to_string()))?;
     url.query_pairs_mut().append_pair("since", &since.to_string());
     if let Some(after) = after {
         url.query_pairs_mut().append_pair("after", after);
+    }
+    if let Some(kind) = kind {
+        url.query_pairs_mut().append_pair("kind", kind.as_str());
     }
     let answer = run(async {
         let http = client(PATIENCE);

@@ -41,6 +41,8 @@ pub(crate) struct Wanted {
     after: Option<i64>,
     /// At most so many.
     limit: Option<u32>,
+    /// Events of this kind only, such as `pull.blocked`.
+    kind: Option<AuditKind>,
 }
 
 /// Answers with one JSON object per line, oldest first.
@@ -56,7 +58,7 @@ pub(crate) async fn get(
         Err(answer) => return answer,
     }
     let Ok(Query(wanted)) = wanted else {
-        return problem(StatusCode::BAD_REQUEST, "the query is not understood: use `since`, `until`, `after`, `limit`");
+        return problem(StatusCode::BAD_REQUEST, "the query is not understood: use `since`, `until`, `after`, `limit`, `kind`");
     };
     let mut left = wanted.limit.unwrap_or(MOST_EVENTS).min(MOST_EVENTS);
     let (mut lines, mut last) = (String::new(), None);
@@ -64,7 +66,7 @@ pub(crate) async fn get(
         let after_seq = last.or(wanted.after).unwrap_or(0);
         let limit = left.min(PAGE);
         let query = AuditQuery { since: wanted.since, until: wanted.until, after_seq, limit };
-        let rows = match parts.store.audit(&query).await {
+        let rows = match parts.store.audit_of(&query, wanted.kind).await {
             Ok(rows) => rows,
             Err(error) => return unavailable(&error),
         };

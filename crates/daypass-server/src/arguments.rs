@@ -202,6 +202,9 @@ pub(crate) struct Audit {
     /// Only what happened within this time, such as `10m` or `7d`
     #[arg(long, value_name = "DURATION")]
     pub(crate) since: Option<String>,
+    /// Only events of this kind, such as `pull.blocked`
+    #[arg(long, value_name = "KIND")]
+    pub(crate) kind: Option<String>,
     /// How to write it
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use daypass_core::{Timestamp, audit::AuditEvent};
+use daypass_core::{
+    Timestamp,
+    audit::{AuditEvent, AuditKind},
+};
 use sqlx::Row;
 
 use crate::{
@@ -61,6 +64,11 @@ impl Store {
 
     /// Reads the audit log in order of `seq`.
     pub async fn audit(&self, query: &AuditQuery) -> Result<Vec<AuditRow>, StoreError> {
+        self.audit_of(query, None).await
+    }
+
+    /// Reads the events of one kind, or all, in order of `seq`.
+    pub async fn audit_of(&self, query: &AuditQuery, kind: Option<AuditKind>) -> Result<Vec<AuditRow>, StoreError> {
         let since_us = query.since.map_or(i64::MIN, Timestamp::as_microsecond);
         let until_us = query.until.map_or(i64::MAX, Timestamp::as_microsecond);
         // A `+` keeps a column out of the choice of index, in both databases. Without it SQLite walks the numbers from
@@ -76,15 +84,22 @@ impl Store {
                 let Some(first) = first else { return Ok(Vec::new()) };
                 after_seq = first - 1;
             }
-            sqlx::query(
-                "SELECT seq, event FROM audit WHERE seq > $1 AND +time_us >= $2 AND +time_us < $3 \
-                 ORDER BY seq LIMIT $4",
-            )
-            .bind(after_seq)
-            .bind(since_us)
-            .bind(until_us)
-            .bind(i64::from(query.limit))
-            .fetch_all(self.readers())
+            let rows = match kind {
+                None => sqlx::query(
+                    "SELECT seq, event FROM audit WHERE seq > $1 AND +time_us >= $2 AND +time_us < $3 \
+                     ORDER BY seq LIMIT $4",
+                ),
+                Some(_) => sqlx::query(
+                    "SELECT seq, event FROM audit WHERE seq > $1 AND +time_us >= $2 AND +time_us < $3 AND kind = $5 \
+                     ORDER BY seq LIMIT $4",
+                ),
+            };
+            let rows = rows.bind(after_seq).bind(since_us).bind(until_us).bind(i64::from(query.limit));
+            let rows = match kind {
+                None => rows,
+                Some(kind) => rows.bind(kind.as_str()),
+            };
+            rows.fetch_all(self.readers())
             .await?
             .into_iter()
             .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))

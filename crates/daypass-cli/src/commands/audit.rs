@@ -2,6 +2,7 @@
 
 use daypass_core::{
     Timestamp,
+    audit::AuditKind,
     clock::{Clock, Ttl},
 };
 use serde_json::Value;
@@ -17,25 +18,46 @@ use crate::{
 
 /// Shows the audit log, page after page.
 pub(crate) fn run(arguments: &Audit, environment: &Environment, clock: &dyn Clock) -> Result<(), Failure> {
-    let since: Ttl = arguments
-        .since
-        .parse()
-        .map_err(|error: daypass_core::clock::NotATtl| Failure::usage(format!("`--since`: {error}")))?;
-    let since = clock.now().checked_sub(since.as_duration()).unwrap_or(Timestamp::UNIX_EPOCH);
-    let trusted = Trusted::load(environment)?;
-    let server = trusted.only()?;
-    let entry = obtain(Wanted::of(server), environment, clock)?;
-    let mut after = None;
-    loop {
-        let page = issuer_client::audit(&server.url, &entry.access_token, since, after.as_deref())?;
-        match arguments.output {
-            Format::Json => output::data(&page.lines)?,
-            Format::Text => output::data(&page.lines.lines().map(told).collect::<Result<String, _>>()?)?,
-        }
-        // The server puts the position of the last event into each answer that has one.
-        match page.last {
-            Some(last) if !page.lines.is_empty() && after.as_ref() != Some(&last) => after = Some(last),
-            _ => return Ok(()),
+    let wanted = Events { since: &arguments.since, kind: None };
+    wanted.each_page(environment, clock, |lines| match arguments.output {
+        Format::Json => output::data(lines),
+        Format::Text => output::data(&lines.lines().map(told).collect::<Result<String, _>>()?),
+    })
+}
+
+/// Some events of the audit log.
+pub(super) struct Events<'a> {
+    /// How far back, as it was typed.
+    pub(super) since: &'a str,
+    /// Of this kind only.
+    pub(super) kind: Option<AuditKind>,
+}
+
+impl Events<'_> {
+    /// Asks for them, and does something with each part of the answer.
+    pub(super) fn each_page(
+        &self,
+        environment: &Environment,
+        clock: &dyn Clock,
+        mut show: impl FnMut(&str) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let since: Ttl = self
+            .since
+            .parse()
+            .map_err(|error: daypass_core::clock::NotATtl| Failure::usage(format!("`--since`: {error}")))?;
+        let since = clock.now().checked_sub(since.as_duration()).unwrap_or(Timestamp::UNIX_EPOCH);
+        let trusted = Trusted::load(environment)?;
+        let server = trusted.only()?;
+        let entry = obtain(Wanted::of(server), environment, clock)?;
+        let mut after = None;
+        loop {
+            let page = issuer_client::audit(&server.url, &entry.access_token, since, after.as_deref(), self.kind)?;
+            show(&page.lines)?;
+            // The server puts the position of the last event into each answer that has one.
+            match page.last {
+                Some(last) if !page.lines.is_empty() && after.as_ref() != Some(&last) => after = Some(last),
+                _ => return Ok(()),
+            }
         }
     }
 }

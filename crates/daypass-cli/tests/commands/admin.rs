@@ -40,6 +40,24 @@ fn the_audit_log_is_read_to_its_end_as_json_lines_or_for_people() {
 }
 
 #[test]
+fn what_was_blocked_is_listed_by_project_and_index() {
+    let issuer = FakeIssuer::start();
+    let person = Person::signed_in(&issuer);
+    assert_snapshot!(person.sees(["audit", "blocked"]), @"");
+    assert_eq!(issuer.audit_queries()[0]["kind"], "pull.blocked");
+    let lines = |arguments: &[&str]| {
+        let done = person.run(["audit", "blocked", "-o", "json"].iter().chain(arguments));
+        String::from_utf8(done.stdout).unwrap().lines().count()
+    };
+    assert_eq!(lines(&[]), 2);
+    assert_eq!(lines(&["--project", "Acme_Hello"]), 1);
+    assert_eq!(lines(&["--project", "acme"]), 0);
+    assert_eq!(lines(&["--index", "python"]), 2);
+    assert_eq!(lines(&["--index", "other"]), 0);
+    assert_snapshot!(person.sees(["audit", "blocked", "--project", "a/b"]), @"");
+}
+
+#[test]
 fn an_audit_log_that_one_may_not_read_is_told() {
     let issuer = FakeIssuer::start();
     let person = Person::signed_in(&issuer);

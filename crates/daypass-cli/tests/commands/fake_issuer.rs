@@ -257,6 +257,19 @@ async fn revoke(State(shared): State<Shared>, Form(form): Form<HashMap<String, S
     StatusCode::OK
 }
 
+/// Two pulls that were blocked, as one page.
+fn blocked() -> String {
+    let event = |project: &str, file: Option<&str>, reason: &str| {
+        json!({
+            "time": "2026-11-23T10:00:00.5Z", "kind": "pull.blocked", "outcome": "refused", "request_id": "r1",
+            "actor": {"iss": "https://ci.example.com", "sub": "job-1"}, "identity": "ci/app", "index": "python",
+            "project": project, "file": file, "reason": reason,
+        })
+    };
+    let file = Some("acme_hello-2.0-py3-none-any.whl");
+    format!("{}\n{}\n", event("acme-hello", file, "cooldown: too young"), event("other", None, "evil\u{1b}[31m"))
+}
+
 async fn audit(
     State(shared): State<Shared>,
     Query(query): Query<HashMap<String, String>>,
@@ -270,6 +283,10 @@ async fn audit(
     }
     if let Some((status, body)) = &seen.behaviour.refusal {
         return (StatusCode::from_u16(*status).unwrap(), Json(body.clone())).into_response();
+    }
+    if query.get("kind").is_some_and(|kind| kind == "pull.blocked") {
+        seen.audit_queries.push(query);
+        return blocked().into_response();
     }
     let page = query.get("after").map_or(1, |after| after.parse::<usize>().unwrap() + 1);
     seen.audit_queries.push(query);

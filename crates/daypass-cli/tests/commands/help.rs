@@ -197,7 +197,7 @@ fn each_command_has_help_with_an_example() {
 #[test]
 fn the_other_commands_have_examples_too() {
     let admin = ["admin audit", "admin identity explain", "admin identity create", "admin plan", "admin apply"];
-    for command in ["token", "ambient", "completion"].into_iter().chain(admin) {
+    for command in ["token", "ambient", "completion", "audit blocked"].into_iter().chain(admin) {
         let seen = Person::new().sees(command.split(' ').chain(["--help"]));
         assert!(seen.starts_with("exit code: 0") && seen.contains("Examples:"), "{seen}");
     }

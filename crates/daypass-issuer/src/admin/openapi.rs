@@ -126,6 +126,7 @@ fn audit() -> Value {
         query("until", time),
         query("after", json!({ "type": "integer" })),
         query("limit", json!({ "type": "integer", "minimum": 0 })),
+        query("kind", json!({ "type": "string", "examples": ["pull.blocked"] })),
     ]);
     set(&mut audit, "parameters", parameters);
     audit

@@ -39,6 +39,23 @@ async fn an_administrator_reads_one_event_per_line() {
 }
 
 #[tokio::test]
+async fn events_of_one_kind_are_asked_for_by_its_name() {
+    let house = House::build().await;
+    let admin = house.access_token("75").await;
+    house.access_token("74").await;
+    let kinds = |answer: &Answer| -> Vec<Value> {
+        answer.body.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["kind"].clone()).collect()
+    };
+    let all = kinds(&house.read_audit("", &admin).await);
+    let exchanged = kinds(&house.read_audit("?kind=token.exchanged", &admin).await);
+    assert!(all.len() > exchanged.len() && exchanged == [json!("token.exchanged"), json!("token.exchanged")], "{all:?}");
+    let since = format!("?kind=token.exchanged&limit=1&since={}", house.now());
+    assert_eq!(kinds(&house.read_audit(&since, &admin).await).len(), 1);
+    assert_eq!(kinds(&house.read_audit("?kind=pull.blocked", &admin).await), [json!(0); 0]);
+    assert_eq!(house.read_audit("?kind=pull.bloked", &admin).await.status, 400);
+}
+
+#[tokio::test]
 async fn nobody_else_reads_it() {
     let house = House::build().await;
     let (admin, job) = (house.access_token("75").await, house.access_token("74").await);

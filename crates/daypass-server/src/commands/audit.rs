@@ -1,7 +1,7 @@
 //! `daypassd audit`.
 
 use daypass_core::{
-    audit::AuditEvent,
+    audit::{AuditEvent, AuditKind},
     clock::{Clock, SystemClock, Ttl},
 };
 use daypass_store::AuditQuery;
@@ -27,10 +27,11 @@ pub(crate) async fn run(audit: Audit) -> Result<(), Failure> {
         }
         None => None,
     };
+    let kind = audit.kind.as_deref().map(read_kind).transpose()?;
     let store = open_existing_store(&settings).await?;
     let mut query = AuditQuery { since, until: None, after_seq: 0, limit: PAGE };
     loop {
-        let rows = store.audit(&query).await.map_err(store_failure)?;
+        let rows = store.audit_of(&query, kind).await.map_err(store_failure)?;
         let mut text = String::new();
         for row in &rows {
             text.push_str(&match audit.output {
@@ -47,6 +48,13 @@ pub(crate) async fn run(audit: Audit) -> Result<(), Failure> {
     }
     store.close().await;
     Ok(())
+}
+
+fn read_kind(text: &str) -> Result<AuditKind, Failure> {
+    serde_json::from_value(text.into()).map_err(|_| {
+        Failure::configuration(format!("`--kind`: there is no kind of event `{}`", text.escape_debug()))
+            .hint("`daypassd audit` shows the kinds in its second column")
+    })
 }
 
 /// One line: when, what, who, as what, until when, which file, why not.
