@@ -12,8 +12,8 @@ use daypass_core::secret::Secret;
 use crate::ambient::Choice;
 
 mod admin;
-pub(crate) mod index;
 mod audit;
+pub(crate) mod index;
 pub(crate) mod pull_token;
 
 pub(crate) use admin::{

@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use daypass_core::{
-    audit::AuditKind,
     SignedDuration, Timestamp,
+    audit::AuditKind,
     clock::{Clock, Ttl},
     names::IdentityName,
     public_url::PublicUrl,

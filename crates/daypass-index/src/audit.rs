@@ -54,6 +54,25 @@ pub(crate) fn denied(
     }
 }
 
+/// The package policy withheld something from somebody, or would have: then nothing was refused.
+pub(crate) fn blocked(
+    now: Timestamp,
+    request: &Parts,
+    caller: &Caller,
+    index: &IndexName,
+    what: (&ProjectName, Option<&FileName>),
+    outcome: Outcome,
+    reason: String,
+) -> AuditEvent {
+    AuditEvent {
+        index: Some(index.clone()),
+        project: Some(what.0.clone()),
+        file: what.1.cloned(),
+        reason: Some(reason),
+        ..event(now, AuditKind::PullBlocked, outcome, request, caller)
+    }
+}
+
 /// Somebody did something. What it was about is still to be said.
 pub(crate) fn event(now: Timestamp, kind: AuditKind, outcome: Outcome, request: &Parts, caller: &Caller) -> AuditEvent {
     let context = context(request);

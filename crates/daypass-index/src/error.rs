@@ -34,13 +34,13 @@ pub(crate) enum Refusal {
         /// What they wanted to do.
         action: Action,
     },
-    /// The project is quarantined (PEP 792): its files are offered to nobody.
-    #[error("project `{project}` is quarantined{}", reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
-    Quarantined {
-        /// The project.
-        project: ProjectName,
-        /// Why, as whoever did it says.
-        reason: Option<String>,
+    /// The package policy blocks it. `rule` says by which rule, for programs.
+    #[error("{reason}")]
+    Blocked {
+        /// Which rule.
+        rule: &'static str,
+        /// A sentence for people.
+        reason: String,
     },
     /// The administration of an index does not do as wished.
     #[error(transparent)]
@@ -179,6 +179,9 @@ struct Problem<'a> {
     code: &'static str,
 }
 
+/// Which rule of the package policy blocks a file.
+const BLOCKED: HeaderName = HeaderName::from_static("x-daypass-blocked");
+
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 const NOSNIFF: (HeaderName, HeaderValue) = (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 
@@ -187,8 +190,8 @@ impl Refusal {
         match self {
             Self::Unauthenticated(why) => (StatusCode::UNAUTHORIZED, "Unauthorized", why.code()),
             Self::Forbidden { .. } => (StatusCode::FORBIDDEN, "Forbidden", "grant_missing"),
-            Self::Quarantined { .. } => (StatusCode::FORBIDDEN, "Forbidden", "project_quarantined"),
             Self::Upload(refusal) => refusal.parts(),
+            Self::Blocked { .. } => (StatusCode::FORBIDDEN, "Forbidden", "package_blocked"),
             Self::NotFound => (StatusCode::NOT_FOUND, "Not Found", "not_found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed", "method_not_allowed"),
             Self::NotAcceptable => (StatusCode::NOT_ACCEPTABLE, "Not Acceptable", "not_acceptable"),
@@ -247,8 +250,10 @@ impl Refusal {
             Self::UpstreamResting { seconds } => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
             }
+            Self::Blocked { rule, .. } => {
+                headers.insert(BLOCKED, HeaderValue::from_static(rule));
+            }
             Self::Forbidden { .. }
-            | Self::Quarantined { .. }
             | Self::NotFound
             | Self::Offline
             | Self::UpstreamWrong(_)

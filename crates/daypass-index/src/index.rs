@@ -26,6 +26,7 @@ use crate::{
     manage,
     memory::SmallFiles,
     options::{IndexOptions, IndexSpec, Pace, SourceSpec},
+    screen::{Layer, SaidLicences, Screen},
     serve::{seldom::Seldom, serve},
     source::{Hosted, Part, Source},
     upload::Turns,
@@ -34,6 +35,10 @@ use crate::{
 
 /// How many different denials of one access token are written within a minute.
 const MOST_DENIALS: u32 = 100;
+
+/// How many different blocked pulls of one access token are written within a minute: a resolver asks for hundreds of
+/// projects.
+const MOST_BLOCKS: u32 = 1000;
 
 /// The indexes of one server, ready to be served. Cheap to clone.
 #[derive(Clone)]
@@ -53,6 +58,10 @@ pub(crate) struct Shared {
     pub(crate) trust: Option<Arc<TrustRoot>>,
     /// Accesses that were denied a moment ago.
     pub(crate) denials: Seldom,
+    /// What the package policies withheld a moment ago, and from whom.
+    pub(crate) blocks: Seldom,
+    /// What files of upstream say about their licence.
+    pub(crate) licences: SaidLicences,
     /// Files of which parts were sent a moment ago.
     pub(crate) parts: Seldom,
     /// The names that the console searches.
@@ -88,7 +97,6 @@ impl Index {
         let guard = Guard::new(public_url.clone(), keys, policy, Arc::clone(&clock), Arc::clone(&following));
         let sources = sources(indexes, &public_url, &store, &files, &clock, pace, &following);
         let sender = Sender { files, small: SmallFiles::new(), buffers: Buffers::default() };
-        let (denials, parts) = (Seldom::new(MOST_DENIALS), Seldom::new(u32::MAX));
         let lists = Lists::new(store.clone());
         let shared = Shared {
             guard,
@@ -100,11 +108,13 @@ impl Index {
             clock,
             public_url,
             trust,
-            denials,
-            parts,
             names: KnownNames::default(),
             turns: Turns::new(pace),
             downloads: Downloads::default(),
+            denials: Seldom::new(MOST_DENIALS),
+            blocks: Seldom::new(MOST_BLOCKS),
+            licences: SaidLicences::new(),
+            parts: Seldom::new(u32::MAX),
             challenge,
             _follower: follower,
             _housekeeping: housekeeping,
@@ -166,9 +176,10 @@ fn sources(
 ) -> Vec<Source> {
     let names: Vec<_> = specs.iter().map(|spec| spec.name.clone()).collect();
     let source = |spec: IndexSpec| {
-        let IndexSpec { name, sources, mut reserved, view, deletion, namespaces, max_file_size } = spec;
+        let IndexSpec { name, sources, mut reserved, view, deletion, namespaces, max_file_size, policy } = spec;
         reserved.extend(namespaces.patterns());
         let words = sources.iter().map(ToString::to_string).collect();
+        let layer = Layer { index: name.clone(), policy, before: view.before };
         let part = |source: SourceSpec| match source {
             SourceSpec::Hosted => {
                 let catalogue = Arc::clone(following.catalogue(&name)?);
@@ -197,6 +208,8 @@ fn sources(
             deletion,
             namespaces: namespaces.clone(),
             max_file_size,
+            layer,
+            screen: Screen::new(),
         }
     };
     specs.into_iter().map(source).collect()

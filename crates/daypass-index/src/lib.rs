@@ -27,6 +27,8 @@
 //! | `upload` | files that are sent: `POST /{index}/legacy/` |
 //! | `manage` | `/api/v1/indexes/…`: yank, status, deletion |
 //! | `console` | what people see: search, project pages |
+//! | [`package_policy`] | which files may be pulled: cooldown, lists, licences, advisories |
+//! | `screen` | pages through a policy and a view |
 //! | `error` | refusals, and what they are in HTTP |
 
 mod archive;
@@ -52,12 +54,14 @@ mod memory;
 mod namespace;
 mod negotiate;
 pub mod options;
+pub mod package_policy;
 mod page;
 mod proven;
 mod publish;
 mod pull_tokens;
 mod range;
 mod revocations;
+mod screen;
 mod serve;
 mod source;
 mod target;

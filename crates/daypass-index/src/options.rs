@@ -16,6 +16,7 @@ pub use crate::upstream::spec::{Freshness, SecretSource, UpstreamCredential, Ups
 use crate::{
     attestation::TrustRoot,
     file_store::{FileStore, quota::LOOK_EVERY},
+    package_policy::LivePolicy,
 };
 
 /// Everything the indexes of one server need.
@@ -59,6 +60,8 @@ pub struct IndexSpec {
     pub namespaces: Namespaces,
     /// The longest file that may be uploaded, in bytes.
     pub max_file_size: u64,
+    /// Which files of theirs may be pulled.
+    pub policy: LivePolicy,
 }
 
 /// The longest file that may be uploaded where nothing else is said.
@@ -97,6 +100,7 @@ impl IndexSpec {
             deletion: Deletion::default(),
             namespaces: Namespaces::default(),
             max_file_size: MAX_FILE_SIZE,
+            policy: LivePolicy::default(),
         }
     }
 }

@@ -5,10 +5,12 @@
 
 mod files;
 mod legacy_json;
+mod licences;
 mod namespaces;
 mod pages;
 mod provenance;
 pub(crate) mod seldom;
+mod shown;
 
 use std::{borrow::Cow, sync::Arc};
 

@@ -18,7 +18,9 @@ use crate::{
     manage::deletion::Deletion,
     namespace::Namespaces,
     options::View,
+    package_policy::Origin,
     page::prepared::PreparedPage,
+    screen::{Layer, Screen},
     upstream::{Upstream, UpstreamError, pages::Given},
 };
 
@@ -40,6 +42,10 @@ pub(crate) struct Source {
     pub namespaces: Namespaces,
     /// The longest file that may be uploaded, in bytes.
     pub max_file_size: u64,
+    /// What it lays over the pages of its sources.
+    pub layer: Layer,
+    /// The pages as it shows them.
+    pub screen: Screen,
 }
 
 /// One of an index's sources.
@@ -61,6 +67,7 @@ pub(crate) struct Hosted {
 }
 
 /// A project, by where it comes from.
+#[derive(Clone)]
 pub(crate) enum Project {
     /// From here.
     Hosted(Arc<HostedPage>),
@@ -76,6 +83,14 @@ impl Project {
             Self::Upstream(given, _) => &given.page.prepared,
         }
     }
+
+    /// Whose it is.
+    pub(crate) fn origin(&self) -> Origin {
+        match self {
+            Self::Hosted(_) => Origin::Hosted,
+            Self::Upstream(..) => Origin::Upstream,
+        }
+    }
 }
 
 /// What memory knows of a project.
@@ -89,8 +104,10 @@ enum Remembered {
 
 /// What a project is looked up for.
 #[derive(Debug, Clone, Copy)]
-enum Want {
+pub(crate) enum Want {
+    /// Its page.
     Page,
+    /// One of its files: see [`get_for_file`](crate::upstream::pages::UpstreamPages::get_for_file).
     File,
 }
 
@@ -106,23 +123,35 @@ impl Want {
 type Looking<'a> = Pin<Box<dyn Future<Output = Result<Option<Project>, Refusal>> + Send + 'a>>;
 
 impl Source {
-    /// The project, or [`Refusal::NotFound`]. `all` are the indexes of this server.
+    /// The project as its owner has it, or [`Refusal::NotFound`]. `all` are the indexes of this server.
     pub(crate) async fn project(&self, all: &[Self], project: &ProjectName) -> Result<Project, Refusal> {
-        self.project_for(Want::Page, all, project).await
+        self.project_through(Want::Page, all, project).await.map(|(project, _)| project)
     }
 
-    /// The same for whoever wants one of its files: see [`get_for_file`](crate::upstream::pages::UpstreamPages::get_for_file).
+    /// The same for whoever wants one of its files.
     pub(crate) async fn project_of_file(&self, all: &[Self], project: &ProjectName) -> Result<Project, Refusal> {
-        self.project_for(Want::File, all, project).await
+        self.project_through(Want::File, all, project).await.map(|(project, _)| project)
     }
 
-    async fn project_for(&self, want: Want, all: &[Self], project: &ProjectName) -> Result<Project, Refusal> {
-        match self.remembered(all, project, false) {
-            Remembered::Found(found) => Ok(found),
+    /// The same, with what lies over its pages: of the index that has it first, of this one last.
+    pub(crate) async fn project_through<'a>(
+        &'a self,
+        want: Want,
+        all: &'a [Self],
+        project: &ProjectName,
+    ) -> Result<(Project, Vec<&'a Layer>), Refusal> {
+        let mut through = Vec::new();
+        let found = match self.remembered(all, project, false, &mut through) {
+            Remembered::Found(found) => found,
             Remembered::Absent | Remembered::Unknown => {
-                self.look_up(want, all, project, false).await?.ok_or(Refusal::NotFound)
+                through.clear();
+                self.look_up(want, all, project, false, &mut through).await?.ok_or(Refusal::NotFound)?
             }
-        }
+        };
+        let mut layers: Vec<&Layer> =
+            through.into_iter().filter_map(|place| all.get(place)).map(|source| &source.layer).collect();
+        layers.push(&self.layer);
+        Ok((found, layers))
     }
 
     /// The hosted part, if there is one: where uploads go.
@@ -143,8 +172,9 @@ impl Source {
         matched(&self.reserved, project)
     }
 
-    /// From memory only: the path of nearly all requests. `private`: no upstream may be asked.
-    fn remembered(&self, all: &[Self], project: &ProjectName, private: bool) -> Remembered {
+    /// From memory only: the path of nearly all requests. `private`: no upstream may be asked. `through` gets the
+    /// indexes behind this one that the project was found through.
+    fn remembered(&self, all: &[Self], project: &ProjectName, private: bool, through: &mut Vec<usize>) -> Remembered {
         if self.leaves_out(project) {
             return Remembered::Absent;
         }
@@ -154,7 +184,11 @@ impl Source {
                 Part::Hosted(hosted) => hosted.remembered(project),
                 Part::Index(place) => {
                     let Some(other) = all.get(*place) else { continue };
-                    other.remembered(all, project, private)
+                    let remembered = other.remembered(all, project, private, through);
+                    if matches!(remembered, Remembered::Found(_)) {
+                        through.push(*place);
+                    }
+                    remembered
                 }
                 Part::Upstream(_) if private => Remembered::Absent,
                 Part::Upstream(upstream) => match upstream.pages.find_fresh(project) {
@@ -170,7 +204,14 @@ impl Source {
         Remembered::Absent
     }
 
-    fn look_up<'a>(&'a self, want: Want, all: &'a [Self], project: &'a ProjectName, private: bool) -> Looking<'a> {
+    fn look_up<'a>(
+        &'a self,
+        want: Want,
+        all: &'a [Self],
+        project: &'a ProjectName,
+        private: bool,
+        through: &'a mut Vec<usize>,
+    ) -> Looking<'a> {
         Box::pin(async move {
             if self.leaves_out(project) {
                 return Ok(None);
@@ -182,7 +223,13 @@ impl Source {
                     // moment ago at another replica may not have been followed yet.
                     Part::Hosted(hosted) => hosted.look_up(project).await?.map(Project::Hosted),
                     Part::Index(place) => match all.get(*place) {
-                        Some(other) => other.look_up(want, all, project, private).await?,
+                        Some(other) => {
+                            let found = other.look_up(want, all, project, private, through).await?;
+                            if found.is_some() {
+                                through.push(*place);
+                            }
+                            found
+                        }
                         None => None,
                     },
                     Part::Upstream(_) if private => None,

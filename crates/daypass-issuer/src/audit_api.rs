@@ -58,7 +58,10 @@ pub(crate) async fn get(
         Err(answer) => return answer,
     }
     let Ok(Query(wanted)) = wanted else {
-        return problem(StatusCode::BAD_REQUEST, "the query is not understood: use `since`, `until`, `after`, `limit`, `kind`");
+        return problem(
+            StatusCode::BAD_REQUEST,
+            "the query is not understood: use `since`, `until`, `after`, `limit`, `kind`",
+        );
     };
     let mut left = wanted.limit.unwrap_or(MOST_EVENTS).min(MOST_EVENTS);
     let (mut lines, mut last) = (String::new(), None);

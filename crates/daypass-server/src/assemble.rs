@@ -19,6 +19,7 @@ use crate::{
     failure::Failure,
     health::{self, Counters},
     listener::Answers,
+    package_policy_files::PackagePolicies,
     policy_files::{self, LOOK_EVERY, Watch},
     proxies::Proxies,
 };
@@ -34,6 +35,7 @@ pub(crate) struct Parts {
     policy: Arc<ArcSwap<Policy>>,
     policy_paths: Vec<PathBuf>,
     watch: Watch,
+    package_policies: Option<PackagePolicies>,
     clock: Arc<dyn Clock>,
 }
 
@@ -104,6 +106,7 @@ impl Parts {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (loaded, watch) = policy_files::load(&settings.policy);
         let loaded = loaded?;
+        let package_policies = PackagePolicies::load(settings)?;
         let key_encryption_key = data.key_encryption_key()?;
         let store = open_store(settings).await?;
         let issuer = Issuer::open(IssuerOptions {
@@ -144,6 +147,7 @@ impl Parts {
             proxies: Proxies::new(settings.trusted_proxies.clone()),
             policy_paths: settings.policy.clone(),
             watch,
+            package_policies: Some(package_policies),
             clock,
         };
         parts.record_policy().await?;
@@ -160,7 +164,14 @@ impl Parts {
     /// What goes on beside the requests, until it is dropped.
     pub(crate) async fn run(mut self) {
         let (issuer, care, clock) = (self.issuer.clone(), self.care.clone(), Arc::clone(&self.clock));
-        tokio::join!(issuer.run(), self.follow_policy(), care.run(move || clock.now()));
+        let (store, following_clock) = (self.store.clone(), Arc::clone(&self.clock));
+        let package_policies = self.package_policies.take();
+        let follow = async {
+            if let Some(package_policies) = package_policies {
+                package_policies.follow(&store, &*following_clock).await;
+            }
+        };
+        tokio::join!(issuer.run(), self.follow_policy(), care.run(move || clock.now()), follow);
     }
 
     async fn follow_policy(&mut self) {

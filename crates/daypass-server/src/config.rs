@@ -9,7 +9,8 @@ use std::{
 };
 
 use daypass_core::{
-    clock::Ttl, key_rotation::RotateEvery, policy::LONGEST_TTL, public_url::PublicUrl, session::SessionLimits,
+    clock::Ttl, key_rotation::RotateEvery, names::IndexName, policy::LONGEST_TTL, public_url::PublicUrl,
+    session::SessionLimits,
 };
 use daypass_index::IndexSpec;
 use daypass_store::StoreUrl;
@@ -49,6 +50,8 @@ pub(crate) struct Settings {
     /// Whom attestations are believed from.
     pub(crate) trusted_root: Option<PathBuf>,
     pub(crate) files: FilesSettings,
+    /// The files with the package policies of indexes.
+    pub(crate) package_policies: Vec<(IndexName, PathBuf)>,
     pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) sessions: SessionLimits,
     pub(crate) rotate_keys_every: RotateEvery,
@@ -163,6 +166,7 @@ impl Settings {
         } else {
             place.policy.clone()
         };
+        let package_policies = index::package_policies(&written.index, &base);
         let indexes = index::indexes(written.index, &base, place.upstream.clone())?;
         let settings = Self {
             dev: place.dev,
@@ -174,6 +178,7 @@ impl Settings {
             indexes,
             trusted_root: written.attestations.trusted_root.map(|path| base.join(path)),
             files: written.files.check(&base, files::environment)?,
+            package_policies,
             trusted_proxies: written.trusted_proxies,
             sessions: written.session.check()?,
             rotate_keys_every: written.keys.rotate_every,

@@ -12,6 +12,7 @@ mod failure;
 mod health;
 mod invites;
 mod listener;
+mod package_policy_files;
 mod policy_files;
 mod proxies;
 mod ready_file;

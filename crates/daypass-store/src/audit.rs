@@ -100,10 +100,10 @@ impl Store {
                 Some(kind) => rows.bind(kind.as_str()),
             };
             rows.fetch_all(self.readers())
-            .await?
-            .into_iter()
-            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
-            .collect()
+                .await?
+                .into_iter()
+                .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+                .collect()
         };
         let rows: Vec<(i64, String)> = self.read(work).await?;
         rows.into_iter().map(|(seq, event)| read_row(seq, &event)).collect()

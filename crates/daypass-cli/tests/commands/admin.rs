@@ -43,7 +43,14 @@ fn the_audit_log_is_read_to_its_end_as_json_lines_or_for_people() {
 fn what_was_blocked_is_listed_by_project_and_index() {
     let issuer = FakeIssuer::start();
     let person = Person::signed_in(&issuer);
-    assert_snapshot!(person.sees(["audit", "blocked"]), @"");
+    assert_snapshot!(person.sees(["audit", "blocked"]), @r"
+    exit code: 0
+    ----- stdout
+    TIME                  WHO                       INDEX     PROJECT               WHY
+    [TIME]  ci/app                    python    acme-hello            acme_hello-2.0-py3-none-any.whl: cooldown: too young
+    [TIME]  ci/app                    python    other                 evil\u{1b}[31m
+    ----- stderr
+    ");
     assert_eq!(issuer.audit_queries()[0]["kind"], "pull.blocked");
     let lines = |arguments: &[&str]| {
         let done = person.run(["audit", "blocked", "-o", "json"].iter().chain(arguments));
@@ -54,7 +61,8 @@ fn what_was_blocked_is_listed_by_project_and_index() {
     assert_eq!(lines(&["--project", "acme"]), 0);
     assert_eq!(lines(&["--index", "python"]), 2);
     assert_eq!(lines(&["--index", "other"]), 0);
-    assert_snapshot!(person.sees(["audit", "blocked", "--project", "a/b"]), @"");
+    let seen = person.sees(["audit", "blocked", "--project", "a/b"]);
+    assert!(seen.contains("exit code: 2") && seen.contains("`--project`: `a/b` is not a valid project name"), "{seen}");
 }
 
 #[test]

@@ -26,6 +26,7 @@ fn the_help_lists_commands_examples_variables_and_exit_codes() {
       helper           Answers another tool in its own credential-helper protocol
       admin            Administers a server
       index            Moves packages into an index, and out of one
+      audit            What happened on a server, by what one asks for
       pull-token       Passwords for tools that can do nothing better: the last resort
       completion       Prints a script that completes `daypass` in a shell
 

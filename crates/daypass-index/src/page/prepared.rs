@@ -98,6 +98,11 @@ impl Prepared {
         }
     }
 
+    /// The tag of the plain form, which tells one page from another.
+    pub(crate) fn etag(&self) -> &HeaderValue {
+        &self.etag
+    }
+
     /// Bytes of memory it takes.
     pub(crate) fn weight(&self) -> usize {
         let compressed = [&self.gzip, &self.zstd].into_iter().flatten().map(|(bytes, _)| bytes.len() + 64);

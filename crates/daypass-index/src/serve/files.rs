@@ -6,15 +6,17 @@ use axum::{
 };
 use daypass_core::names::{FileName, ProjectName};
 
-use super::{Asking, unrecorded};
+use super::{Asking, licences::licence_of, unrecorded};
 use crate::{
     audit,
     content::{Bytes, Content, Sent, etag},
     error::Refusal,
     file_store::Blob,
+    package_policy::Blocked,
     page::PageFile,
     range::{self, Part},
-    source::{Project, Source},
+    screen::{Layer, quarantined},
+    source::{Project, Source, Want},
     upstream::{
         Upstream, UpstreamError,
         download::{Arrival, Download},
@@ -40,11 +42,16 @@ pub(super) async fn file(
 ) -> Result<Response, Refusal> {
     let (file, metadata) = file.strip_suffix(".metadata").map_or((file, false), |file| (file, true));
     let named = Named { project, file: file.parse().map_err(|_| Refusal::NotFound)?, metadata };
-    match source.project_of_file(&asking.shared.sources, project).await? {
+    let (mut found, layers) = source.project_through(Want::File, &asking.shared.sources, project).await?;
+    if let Project::Upstream(given, upstream) = &mut found
+        && given.page.prepared.page.find(named.file.as_str()).is_none()
+    {
+        // The page may be stale, and the file newer.
+        given.page = upstream.pages.get_anew(project).await?.page;
+    }
+    may_be_had(asking, source, &found, &layers, &named).await?;
+    match found {
         Project::Hosted(page) => {
-            if !page.project.status.offers_files() {
-                return Err(Refusal::Quarantined { project: project.clone(), reason: page.project.reason.clone() });
-            }
             let file = page.find(named.file.as_str()).ok_or(Refusal::NotFound)?;
             let content = if metadata {
                 metadata_of(asking, file).await?
@@ -56,12 +63,8 @@ pub(super) async fn file(
                 Refusal::NotReady("the file is damaged")
             })
         }
-        Project::Upstream(mut page, upstream) => {
-            if page.prepared.page.find(named.file.as_str()).is_none() {
-                // The page may be stale, and the file newer.
-                page = upstream.pages.get_anew(project).await?;
-            }
-            let listed = page.prepared.page.find(named.file.as_str()).ok_or(Refusal::NotFound)?;
+        Project::Upstream(given, upstream) => {
+            let listed = given.page.prepared.page.find(named.file.as_str()).ok_or(Refusal::NotFound)?;
             if metadata && !listed.metadata.is_there() {
                 return metadata_inside(asking, &upstream, &named, listed).await;
             }
@@ -76,6 +79,23 @@ pub(super) async fn file(
             }
         }
     }
+}
+
+/// Refuses what the index's policy withholds: a lock file of old names it still.
+async fn may_be_had(
+    asking: &Asking<'_>,
+    source: &Source,
+    found: &Project,
+    layers: &[&Layer],
+    named: &Named<'_>,
+) -> Result<(), Refusal> {
+    let page = &found.page().page;
+    if let Some(reason) = quarantined(page) {
+        return Err(asking.blocked(named.project, &named.file, Blocked::quarantined(named.project, reason)));
+    }
+    let listed = page.find(named.file.as_str()).ok_or(Refusal::NotFound)?;
+    let said = licence_of(asking.shared, source, found, layers, listed).await?;
+    asking.require_unblocked(found, layers, listed, said.licence())
 }
 
 /// The metadata's length is not in the catalogue: the file store knows it.

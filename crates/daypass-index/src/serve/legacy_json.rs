@@ -59,8 +59,8 @@ pub(super) async fn project(
     name: &ProjectName,
     version: Option<&str>,
 ) -> Result<Response, Refusal> {
-    let found = source.project(&asking.shared.sources, name).await?;
-    let page = &found.page().page;
+    let seen = asking.shown(source, name).await?;
+    let (found, page) = (&seen.project, &seen.page().page);
     let releases = releases(page);
     let wanted = match version {
         Some(text) => {
@@ -73,9 +73,9 @@ pub(super) async fn project(
     let files = |version: &str| -> Vec<Value> {
         releases.get(version).into_iter().flatten().map(|file| shown(asking, page, file)).collect()
     };
-    let metadata = match &found {
+    let metadata = match found {
         Project::Hosted(_) => {
-            metadata(asking, &found, releases.get(wanted).map(Vec::as_slice).unwrap_or_default()).await?
+            metadata(asking, found, releases.get(wanted).map(Vec::as_slice).unwrap_or_default()).await?
         }
         // What upstream has of a version is in its files; none is fetched for this.
         Project::Upstream(..) => Vec::new(),

@@ -23,15 +23,15 @@ const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 /// The page of one project.
 pub(super) async fn project(asking: &Asking<'_>, source: &Source, name: &ProjectName) -> Result<Response, Refusal> {
     let form = wanted(asking)?;
-    let project = source.project(&asking.shared.sources, name).await?;
-    let page = project.page();
+    let shown = asking.shown(source, name).await?;
+    let page = shown.page();
     let prepared = match form {
         Form::Json => &page.json,
         Form::Html | Form::OldHtml => &page.html,
     };
     let mut response = send(asking, form, prepared);
     note_serial(&mut response, page.page.serial);
-    if let Project::Upstream(given, _) = &project {
+    if let Project::Upstream(given, _) = &shown.project {
         say_how_it_was_had(response.headers_mut(), given);
     }
     Ok(response)

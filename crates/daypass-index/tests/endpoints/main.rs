@@ -13,6 +13,7 @@ mod manage;
 mod mirrors;
 mod move_in;
 mod namespaces;
+mod package_policy;
 mod pages;
 mod people;
 mod pull_tokens;

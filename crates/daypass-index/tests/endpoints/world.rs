@@ -23,7 +23,10 @@ use daypass_core::{
     policy::Policy,
     request::{RequestContext, RequestId},
 };
-use daypass_index::{FileStore, Imported, Index, IndexOptions, IndexSpec, Pace, SourceSpec, UpstreamSpec, import_file};
+use daypass_index::{
+    FileStore, Imported, Index, IndexOptions, IndexSpec, Pace, SourceSpec, UpstreamSpec, import_file,
+    package_policy::{InForce, LivePolicy, PackagePolicy},
+};
 use daypass_oidc::jwks::KeySet;
 use daypass_store::{AuditQuery, Store};
 use daypass_testkit::{upload::Upload, upstream::Upstream, wheel::Wheel};
@@ -93,6 +96,8 @@ pub(crate) struct World {
     pub(crate) policy: Arc<ArcSwap<Policy>>,
     pub(crate) upstream: Option<String>,
     pub(crate) pace: Pace,
+    /// Which files of the last index may be pulled: at first all of them.
+    pub(crate) package_policy: LivePolicy,
     index: Index,
 }
 
@@ -173,7 +178,9 @@ impl World {
         Self::over(folder, indexes, pace, files).await
     }
 
-    async fn over(folder: Arc<TempDir>, indexes: Vec<IndexSpec>, pace: Pace, files: FileStore) -> Self {
+    async fn over(folder: Arc<TempDir>, mut indexes: Vec<IndexSpec>, pace: Pace, files: FileStore) -> Self {
+        let package_policy = LivePolicy::new(package_policy("cooldown = \"0\"", Path::new("")));
+        indexes.last_mut().unwrap().policy = package_policy.clone();
         let clock = Arc::new(ManualClock::new("2026-11-23T00:00:00Z".parse().unwrap()));
         let database = folder.path().join("daypass.db");
         let store = Store::open(&database.to_str().unwrap().parse().unwrap()).await.unwrap();
@@ -192,7 +199,7 @@ impl World {
             pace,
         };
         let index = Index::open(options).await.unwrap();
-        Self { folder, clock, store, files, signer, keys, policy, upstream: None, pace, index }
+        Self { folder, clock, store, files, signer, keys, policy, upstream: None, pace, package_policy, index }
     }
 
     pub(crate) fn router(&self) -> Router {
@@ -224,6 +231,11 @@ impl World {
     /// Changes the policy's text.
     pub(crate) fn set_policy(&self, change: impl FnOnce(&str) -> String) {
         self.policy.store(Arc::new(policy(&change(POLICY))));
+    }
+
+    /// Changes the package policy; its advisories are in the world's folder.
+    pub(crate) fn set_package_policy(&self, text: &str) {
+        self.package_policy.replace(package_policy(text, self.folder.path()));
     }
 
     /// The claims of a good access token of `identity`.
@@ -415,6 +427,10 @@ pub(crate) fn index_before(upstreams: Vec<UpstreamSpec>) -> IndexSpec {
 
 fn policy(text: &str) -> Policy {
     Policy::merge([Policy::parse(text).unwrap()]).unwrap()
+}
+
+fn package_policy(text: &str, base: &Path) -> InForce {
+    InForce::load(PackagePolicy::parse(text).unwrap(), base).unwrap()
 }
 
 /// Polls more often than in life, so that tests need not wait.

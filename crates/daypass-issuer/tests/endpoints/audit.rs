@@ -48,7 +48,10 @@ async fn events_of_one_kind_are_asked_for_by_its_name() {
     };
     let all = kinds(&house.read_audit("", &admin).await);
     let exchanged = kinds(&house.read_audit("?kind=token.exchanged", &admin).await);
-    assert!(all.len() > exchanged.len() && exchanged == [json!("token.exchanged"), json!("token.exchanged")], "{all:?}");
+    assert!(
+        all.len() > exchanged.len() && exchanged == [json!("token.exchanged"), json!("token.exchanged")],
+        "{all:?}"
+    );
     let since = format!("?kind=token.exchanged&limit=1&since={}", house.now());
     assert_eq!(kinds(&house.read_audit(&since, &admin).await).len(), 1);
     assert_eq!(kinds(&house.read_audit("?kind=pull.blocked", &admin).await), [json!(0); 0]);

@@ -9,6 +9,7 @@ use crate::{
     arguments::Place,
     config::{Settings, attestations},
     failure::Failure,
+    package_policy_files::PackagePolicies,
     policy_files,
 };
 
@@ -17,6 +18,7 @@ pub(crate) fn run(place: &Place) -> Result<(), Failure> {
     let settings = Settings::read(place)?;
     let loaded = policy_files::load(&settings.policy).0?;
     attestations::read(settings.trusted_root.as_deref())?;
+    PackagePolicies::load(&settings)?;
     say(&describe(&settings, &loaded.policy).unwrap_or_default())
 }
 
@@ -34,6 +36,11 @@ fn describe(settings: &Settings, policy: &daypass_core::policy::Policy) -> Resul
         let sources: Vec<String> = index.sources.iter().map(ToString::to_string).collect();
         let upstream = sources.join(", then ");
         writeln!(text, "index       {}: {upstream}", index.name)?;
+    }
+    for index in &settings.indexes {
+        for line in index.policy.told() {
+            writeln!(text, "packages    {}: {line}", index.name)?;
+        }
     }
     for issuer in policy.issuers() {
         writeln!(text, "issuer      {}: {}", issuer.name, issuer.url)?;

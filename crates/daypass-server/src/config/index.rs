@@ -1,13 +1,15 @@
 //! `[[index]]`: where the projects of an index come from, and what of them it shows.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use daypass_core::{
     Timestamp,
     grant::ProjectPattern,
     names::{IndexName, ProjectName},
 };
-use daypass_index::{Deletion, IndexSpec, Namespace, Namespaces, SourceSpec, View, options::MAX_FILE_SIZE};
+use daypass_index::{
+    Deletion, IndexSpec, Namespace, Namespaces, SourceSpec, View, options::MAX_FILE_SIZE, package_policy::LivePolicy,
+};
 use serde::Deserialize;
 use url::Url;
 
@@ -36,6 +38,8 @@ pub(super) struct WrittenIndex {
     /// PEP 752.
     #[serde(default)]
     namespaces: Vec<WrittenNamespace>,
+    /// The file with the rules of which files may be pulled.
+    package_policy: Option<PathBuf>,
 }
 
 /// `{ name = "acme", owner = "the tools team" }`
@@ -77,6 +81,12 @@ struct WrittenView {
     before: Option<Timestamp>,
 }
 
+/// The package policy files that are named, by index; relative to `base`.
+pub(super) fn package_policies(written: &[WrittenIndex], base: &Path) -> Vec<(IndexName, PathBuf)> {
+    let named = |index: &WrittenIndex| Some((index.name.clone(), base.join(index.package_policy.as_ref()?)));
+    written.iter().filter_map(named).collect()
+}
+
 /// The indexes as they are written, checked; their files are relative to `base`, and `upstream` is the flag's.
 pub(super) fn indexes(
     written: Vec<WrittenIndex>,
@@ -109,7 +119,8 @@ impl WrittenIndex {
     /// `before` are the indexes that are written above this one: only they may be among its sources, so that there is
     /// no circle.
     fn check(self, base: &Path, before: &[IndexSpec]) -> Result<IndexSpec, Failure> {
-        let Self { name, upstream, sources, reserved, view, delete, namespaces, max_file_size } = self;
+        let Self { name, upstream, sources, reserved, view, delete, namespaces, max_file_size, package_policy: _ } =
+            self;
         let bad = |what: String| Failure::configuration(format!("the index `{name}` {what}"));
         if before.iter().any(|index| index.name == name) {
             return Err(bad("is defined twice".to_owned()));
@@ -156,6 +167,8 @@ impl WrittenIndex {
             deletion,
             namespaces,
             max_file_size: max_file_size.map_or(MAX_FILE_SIZE, ByteSize::bytes),
+            // What the policy file says comes in later, and again whenever it changes.
+            policy: LivePolicy::default(),
         })
     }
 }
@@ -180,7 +193,7 @@ mod tests {
         let long =
             read("[[index]]\nname = \"a\"\nsources = [\"hosted\", { upstream = \"https://m.example.com/simple/\" }]")
                 .unwrap();
-        assert_eq!(short, long);
+        assert_eq!(short[0].sources, long[0].sources);
         assert_eq!(read("[[index]]\nname = \"a\"").unwrap()[0].sources, [SourceSpec::Hosted]);
     }
 

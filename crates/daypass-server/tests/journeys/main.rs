@@ -26,6 +26,7 @@ mod keys;
 mod mirror;
 mod moving;
 mod narrower;
+mod package_policy;
 mod parallel;
 mod people;
 mod publishing;
