@@ -122,9 +122,11 @@ async fn a_release_keeps_its_first_spelling_and_has_one_sdist() {
 
 #[tokio::test]
 async fn every_hostile_file_is_refused_with_its_reason_and_nothing_is_kept() {
+    // Making them takes a while, in which the world would go blind.
+    let samples = hostile::refused();
     let world = World::alone().await;
     let mut wrong = Vec::new();
-    for Sample { what, file, bytes, reason } in hostile::refused() {
+    for Sample { what, file, bytes, reason } in samples {
         let answer = world.upload(&Upload::new(hostile::PROJECT, "1.0", &file, &bytes)).await;
         let (status, code, detail) = refused(&answer);
         // The form is of `acme-hello`, so a file that is named otherwise is refused for that.
