@@ -315,5 +315,5 @@ fn second_sdist(there: &[(String, String)], file: &FileName, release: &Release) 
 }
 
 fn is_sdist(file: &str) -> bool {
-    !file.ends_with(".whl")
+    file.rsplit_once('.').is_none_or(|(_, ending)| ending != "whl")
 }

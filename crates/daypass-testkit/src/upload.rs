@@ -2,7 +2,7 @@
 //!
 //! Written from the forms' own standard (RFC 7578), not with what reads them.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, path::Path};
 
 use blake2::{Blake2b, Digest as _, digest::consts::U32};
 use md5::Md5;
@@ -31,7 +31,7 @@ pub struct Field {
 impl Upload {
     /// What twine says of a file: digests and the beginning of its metadata, and the file last.
     pub fn new(project: &str, version: &str, file: &str, bytes: &[u8]) -> Self {
-        let is_wheel = file.ends_with(".whl");
+        let is_wheel = Path::new(file).extension().is_some_and(|ending| ending == "whl");
         let mut upload = Self { fields: Vec::new(), boundary: "d4yp4ss-b0und4ry".to_owned() };
         for (name, value) in [
             (":action", "file_upload"),
@@ -55,13 +55,12 @@ impl Upload {
     /// With another value of a field, or with a field more before the file.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
-        match self.fields.iter_mut().find(|field| field.name == name) {
-            Some(field) => value.as_bytes().clone_into(&mut field.value),
-            None => {
-                let at = self.fields.len().saturating_sub(1);
-                let field = Field { name: name.to_owned(), file: None, value: value.as_bytes().to_vec() };
-                self.fields.insert(at, field);
-            }
+        if let Some(field) = self.fields.iter_mut().find(|field| field.name == name) {
+            value.as_bytes().clone_into(&mut field.value);
+        } else {
+            let at = self.fields.len().saturating_sub(1);
+            let field = Field { name: name.to_owned(), file: None, value: value.as_bytes().to_vec() };
+            self.fields.insert(at, field);
         }
         self
     }

@@ -84,7 +84,7 @@ impl Distribution {
         let begin = format!("{}-", self.folder());
         let (begin, ending) = match self.kind {
             Kind::Wheel => (begin.as_str(), ".whl"),
-            Kind::Sdist => (begin.trim_end_matches('-'), if name.ends_with(".zip") { ".zip" } else { ".tar.gz" }),
+            Kind::Sdist => (begin.trim_end_matches('-'), if name.ends_with("zip") { ".zip" } else { ".tar.gz" }),
         };
         let is_so = match self.kind {
             Kind::Wheel => name.starts_with(begin),

@@ -13,7 +13,11 @@ use super::{
 
 /// Reads a whole source distribution.
 pub(super) fn check(distribution: &Distribution, bytes: Bytes<'_>) -> Result<Metadata, NotADistribution> {
-    if distribution.file.as_str().ends_with(".zip") { zip(distribution, bytes) } else { tar_gz(distribution, bytes) }
+    if distribution.file.as_str().rsplit_once('.').is_some_and(|(_, ending)| ending == "zip") {
+        zip(distribution, bytes)
+    } else {
+        tar_gz(distribution, bytes)
+    }
 }
 
 fn tar_gz(distribution: &Distribution, bytes: Bytes<'_>) -> Result<Metadata, NotADistribution> {

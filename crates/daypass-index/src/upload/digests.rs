@@ -45,7 +45,7 @@ pub(super) async fn check(content: Content, claims: &Claims) -> Result<Content, 
     Ok(content)
 }
 
-/// BLAKE2b with 256 bits, and MD5: as hexadecimal.
+/// `BLAKE2b` with 256 bits, and MD5: as hexadecimal.
 fn others(file: &File, wants_blake2: bool, wants_md5: bool) -> io::Result<(String, String)> {
     let (mut blake2, mut md5) = (Blake2b::<U32>::new(), Md5::new());
     let (mut piece, mut at) = (vec![0; PIECE], 0);

@@ -41,7 +41,7 @@ fn requirement(text: &str) -> Option<()> {
         let (url, marker) = url.split_once(" ;").map_or((url, None), |(url, marker)| (url, Some(marker)));
         let url = url.trim();
         check(!url.contains(char::is_whitespace) && url::Url::parse(url).is_ok())?;
-        return marker.map_or(Some(()), |text| Marker::read(text));
+        return marker.map_or(Some(()), Marker::read);
     }
     let (versions, marker) = rest.split_once(';').map_or((rest, None), |(versions, marker)| (versions, Some(marker)));
     let versions = versions.trim();
@@ -49,7 +49,7 @@ fn requirement(text: &str) -> Option<()> {
     // Builders of old times left a comma at the end.
     let bare = bare.strip_suffix(',').unwrap_or(bare);
     check(bare.is_empty() || bare.parse::<VersionSpecifiers>().is_ok())?;
-    marker.map_or(Some(()), |text| Marker::read(text))
+    marker.map_or(Some(()), Marker::read)
 }
 
 fn check(holds: bool) -> Option<()> {
