@@ -82,7 +82,7 @@ macro_rules! page {
 }
 
 async fn home(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    page!(shared, request, visitor => async { home::page(&visitor) })
+    page!(shared, request, visitor => async { Ok(home::page(&visitor)) })
 }
 
 async fn search(State(shared): State<Arc<Shared>>, Path(index): Path<String>, request: Request) -> Response {

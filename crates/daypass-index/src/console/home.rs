@@ -4,7 +4,7 @@ use askama::Template;
 use axum::{http::StatusCode, response::Response};
 
 use super::{
-    page::{Stop, Top, draw},
+    page::{Top, draw},
     visitor::Visitor,
 };
 
@@ -24,7 +24,7 @@ struct Entry {
 }
 
 /// The page.
-pub(super) fn page(visitor: &Visitor) -> Result<Response, Stop> {
+pub(super) fn page(visitor: &Visitor) -> Response {
     let indexes = visitor.shared.sources.iter().map(|source| &source.name).filter(|index| visitor.may_enter(index));
     let indexes = indexes
         .map(|index| {
@@ -33,5 +33,5 @@ pub(super) fn page(visitor: &Visitor) -> Result<Response, Stop> {
         })
         .collect();
     let login = format!("daypass login {}", visitor.server());
-    Ok(draw(StatusCode::OK, &Home { top: Top::of(visitor), indexes, login }))
+    draw(StatusCode::OK, &Home { top: Top::of(visitor), indexes, login })
 }

@@ -77,7 +77,7 @@ impl Metadata {
             facts,
             links: all("Home-page")
                 .map(|url| ("Home page".to_owned(), url))
-                .chain(all("Project-URL").filter_map(labelled))
+                .chain(all("Project-URL").filter_map(|text| labelled(&text)))
                 .take(MOST)
                 .map(Link::of)
                 .collect(),
@@ -89,7 +89,7 @@ impl Metadata {
 }
 
 /// `label, URL`.
-fn labelled(text: String) -> Option<(String, String)> {
+fn labelled(text: &str) -> Option<(String, String)> {
     let (label, url) = text.split_once(',')?;
     Some((label.trim().to_owned(), url.trim().to_owned()))
 }

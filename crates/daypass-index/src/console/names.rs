@@ -38,7 +38,7 @@ const LIST_WITHIN: Duration = Duration::from_secs(5);
 /// All names of an index, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    names: Vec<ProjectName>,
+    all: Vec<ProjectName>,
     /// Each name between two line ends.
     text: String,
     /// Where each name begins in `text`.
@@ -65,15 +65,15 @@ impl Names {
             text.push_str(name.as_str());
             text.push('\n');
         }
-        Self { names, text, starts }
+        Self { all: names, text, starts }
     }
 
     /// The hits for `wanted` (normalized, may be empty) among the names that `may` be seen: the very name first, then those
     /// that begin so, then those that hold it.
     pub(super) fn find(&self, wanted: &str, may: impl Fn(&ProjectName) -> bool, skip: usize, take: usize) -> Hits {
         // Names are in order, so the very name is the first of those that begin so.
-        let begins = self.names.partition_point(|name| name.as_str() < wanted);
-        let beginning = self.names.iter().skip(begins).take_while(|name| name.as_str().starts_with(wanted));
+        let begins = self.all.partition_point(|name| name.as_str() < wanted);
+        let beginning = self.all.iter().skip(begins).take_while(|name| name.as_str().starts_with(wanted));
         let mut hits = Hits { names: Vec::new(), count: 0 };
         for name in beginning.chain(self.holding(wanted)) {
             if hits.count >= MOST_COUNTED {
@@ -104,7 +104,7 @@ impl Names {
                 // On from the next name: a name is one hit.
                 from = self.starts.get(number + 1).copied().unwrap_or(self.text.len());
                 if self.starts.get(number) != Some(&at) {
-                    let name = self.names.get(number)?;
+                    let name = self.all.get(number)?;
                     if !name.as_str().starts_with(wanted) {
                         return Some(name);
                     }

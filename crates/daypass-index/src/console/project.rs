@@ -35,6 +35,7 @@ const FILES: usize = 200;
 
 #[derive(Template)]
 #[template(path = "project.html")]
+#[expect(clippy::struct_excessive_bools, reason = "each is something that the page shows or does not")]
 struct ProjectPage {
     top: Top,
     index: String,
@@ -77,6 +78,7 @@ struct FileRow {
 }
 
 /// A release on the page.
+#[expect(clippy::struct_excessive_bools, reason = "each is a mark beside the version")]
 struct ReleaseRow {
     version: String,
     /// The same in a query.
@@ -187,9 +189,9 @@ async fn origin(
     // It is in memory: the page was made of it a moment ago.
     let Ok(Project::Hosted(page)) = source.project(sources, project).await else { return (false, Vec::new()) };
     let files = release.into_iter().flat_map(|release| &release.files);
-    let named = files.filter_map(|file| page.find(&file.filename)?.uploader.as_deref());
-    let names: BTreeSet<String> = named.take(FILES).map(|name| shown::short(name, 100)).collect();
-    (true, names.into_iter().collect())
+    let uploaders = files.filter_map(|file| page.find(&file.filename)?.uploader.as_deref());
+    let each: BTreeSet<String> = uploaders.take(FILES).map(|one| shown::short(one, 100)).collect();
+    (true, each.into_iter().collect())
 }
 
 fn downloads(count: &Count) -> String {

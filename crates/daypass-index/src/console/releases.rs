@@ -37,8 +37,12 @@ impl Release {
     /// built.
     pub(super) fn spokesman(&self) -> Option<&File> {
         let with = || self.files.iter().filter(|file| file.metadata);
-        with().find(|file| file.filename.ends_with(".whl")).or_else(|| with().next())
+        with().find(|file| is_wheel(file)).or_else(|| with().next())
     }
+}
+
+fn is_wheel(file: &File) -> bool {
+    Distribution::of(&file.filename).is_ok_and(|one| one.kind == Kind::Wheel)
 }
 
 impl Releases {
@@ -54,7 +58,6 @@ impl Releases {
             by_version.into_iter().rev().map(|(version, files)| Release { version, files }).collect();
         for release in &mut releases {
             // The sdist first, then wheels by name.
-            let is_wheel = |file: &File| Distribution::of(&file.filename).is_ok_and(|one| one.kind == Kind::Wheel);
             release.files.sort_by_cached_key(|file| (is_wheel(file), file.filename.clone()));
         }
         Self(releases)
