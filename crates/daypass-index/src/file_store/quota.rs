@@ -96,7 +96,9 @@ impl Housekeeping {
         batch.retain(|sha256| !self.noted.contains_key(sha256));
         for piece in batch.chunks(BATCH) {
             self.store.note_upstream_uses(piece.to_vec(), self.clock.now()).await?;
-            piece.iter().for_each(|sha256| self.noted.insert(*sha256, ()));
+            for sha256 in piece {
+                self.noted.insert(*sha256, ());
+            }
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ use super::Blob;
 #[derive(Debug, Default)]
 pub(crate) struct Uses {
     lately: Mutex<Lately>,
-    held: Arc<Mutex<HashMap<Sha256, usize>>>,
+    held: Readers,
     /// How many bytes were kept since the last count.
     kept: AtomicU64,
 }
@@ -74,7 +74,10 @@ impl Uses {
 
 /// As long as this lives, a file is in use.
 #[derive(Debug)]
-pub(crate) struct Held(Option<(Sha256, Arc<Mutex<HashMap<Sha256, usize>>>)>);
+pub(crate) struct Held(Option<(Sha256, Readers)>);
+
+/// How many read each file.
+type Readers = Arc<Mutex<HashMap<Sha256, usize>>>;
 
 #[cfg(test)]
 impl Held {

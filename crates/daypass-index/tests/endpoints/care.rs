@@ -12,7 +12,7 @@ use crate::world::World;
 
 const FILE: &str = "/python/files/acme-hello/acme_hello-1.0-py3-none-any.whl";
 
-fn blob(world: &World, sha256: impl ToString) -> std::path::PathBuf {
+fn blob(world: &World, sha256: &impl ToString) -> std::path::PathBuf {
     let digits = sha256.to_string();
     world.files_folder().join("blobs/hosted/sha256").join(&digits[..2]).join(&digits)
 }
@@ -41,7 +41,7 @@ async fn what_is_whole_is_found_whole_and_what_is_damaged_is_named() {
     assert_eq!((verified.files, verified.damaged, findings), (2, 0, Vec::new()));
     assert!(verified.bytes > 2_000_000);
 
-    let path = blob(&world, imported.sha256);
+    let path = blob(&world, &imported.sha256);
     let mut bytes = wheel.bytes();
     bytes[100] ^= 1;
     std::fs::write(&path, &bytes).unwrap();
@@ -58,7 +58,7 @@ async fn what_is_whole_is_found_whole_and_what_is_damaged_is_named() {
 
     std::fs::remove_file(&path).unwrap();
     let metadata = daypass_core::digest::Sha256::of(wheel.metadata());
-    std::fs::remove_file(blob(&world, metadata)).unwrap();
+    std::fs::remove_file(blob(&world, &metadata)).unwrap();
     let missing =
         [finding(Part::File, imported.sha256, Damage::Missing), finding(Part::Metadata, metadata, Damage::Missing)];
     assert_eq!(verify(&world).await.1, missing);
@@ -77,7 +77,7 @@ fn days(number: i64) -> SignedDuration {
 async fn bytes_without_a_row_go_by_way_of_the_trash_and_all_others_stay() {
     let (world, wheel, _) = world().await;
     let orphan = daypass_core::digest::Sha256::of("orphan");
-    let path = blob(&world, orphan);
+    let path = blob(&world, &orphan);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(&path, "orphan").unwrap();
     let (care, now) = (care(&world), real_now());

@@ -17,7 +17,9 @@ const QUOTA: u64 = 1_000_000;
 fn upstream() -> (Upstream, Vec<Wheel>) {
     let upstream = Upstream::start();
     let wheels: Vec<_> = (0..10).map(|number| Wheel::new(&format!("lib-{number}"), "1.0").padding(300_000)).collect();
-    wheels.iter().for_each(|wheel| upstream.add_wheel(wheel));
+    for wheel in &wheels {
+        upstream.add_wheel(wheel);
+    }
     (upstream, wheels)
 }
 

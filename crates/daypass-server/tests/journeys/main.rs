@@ -35,6 +35,7 @@ mod server;
 mod service_accounts;
 mod slow;
 mod stage;
+mod storage;
 mod tour;
 mod uploads;
 mod users;

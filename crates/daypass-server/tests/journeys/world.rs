@@ -141,6 +141,11 @@ impl World {
         self.server.as_ref().expect("the server runs")
     }
 
+    /// What its commands are told besides.
+    pub(crate) fn more(&self) -> &[String] {
+        &self.more
+    }
+
     /// Something in the world's folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -182,7 +187,9 @@ impl World {
     pub(crate) fn import_file(&self, name: &str, bytes: &[u8]) {
         let path = self.path(name);
         fs::write(&path, bytes).unwrap();
-        let output = daypassd().args(["import", "--data"]).arg(self.data()).arg(&path).output().unwrap();
+        let mut import = daypassd();
+        import.args(["import", "--data"]).arg(self.data()).arg(&path).args(&self.more);
+        let output = import.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 

@@ -206,7 +206,8 @@ async fn forward(to: SocketAddr, request: Request, careless: bool) -> io::Result
     for (name, value) in &parts.headers {
         let ours = [header::CONNECTION, header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::EXPECT];
         let condition = [header::IF_NONE_MATCH, header::IF_MATCH].contains(name);
-        if !ours.contains(name) && !(careless && condition) {
+        let left_out = ours.contains(name) || (careless && condition);
+        if !left_out {
             head.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
         }
     }

@@ -66,10 +66,10 @@ async fn accept(listener: TcpListener, to: SocketAddr, stalled: Arc<AtomicBool>)
         let stalled = Arc::clone(&stalled);
         tokio::spawn(async move {
             let Ok(there) = TcpStream::connect(to).await else { return };
-            let ((from_here, to_here), (from_there, to_there)) = (here.into_split(), there.into_split());
+            let ((asked, answer), (reply, question)) = (here.into_split(), there.into_split());
             tokio::select! {
-                () = carry(from_here, to_there, &stalled) => {}
-                () = carry(from_there, to_here, &stalled) => {}
+                () = carry(asked, question, &stalled) => {}
+                () = carry(reply, answer, &stalled) => {}
             }
         });
     }
