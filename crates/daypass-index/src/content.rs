@@ -91,7 +91,7 @@ impl Sender {
             Ok(body) => body,
             Err(FileStoreError::Absent) => return Ok(Sent::Lost),
             Err(error) => {
-                tracing::error!(%error, "a file cannot be read");
+                tracing::error!(error = error.in_full(), "a file cannot be read");
                 return Err(Refusal::NotReady("its file store does not work"));
             }
         };
@@ -109,7 +109,7 @@ impl Sender {
     /// The length of a file that must be there.
     pub(crate) async fn size_of(&self, blob: &Blob) -> Result<u64, Refusal> {
         self.small.size_of(&self.files, blob).await.map_err(|error| {
-            tracing::error!(%error, "a file is not there");
+            tracing::error!(error = error.in_full(), "a file is not there");
             Refusal::NotReady("the file is damaged")
         })
     }
