@@ -92,7 +92,8 @@ pub(super) fn measure(workspace: &Workspace, built: &Built, only: &[Part], how: 
             // The others are worth having all the same; the table says what is missing.
             Err(error) => {
                 complain(format_args!("  {part:?} failed: {error:#}"));
-                tables += &format!("\n### {part:?}\n\nNot measured: {error:#}.\n");
+                let why = format!("\n### {part:?}\n\nNot measured: {error:#}.\n");
+                tables.push_str(&why);
             }
         }
     }

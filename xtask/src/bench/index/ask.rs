@@ -18,8 +18,8 @@ pub(super) struct Answer {
 impl Answer {
     /// The value of a header.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        let named = |line: &'_ str| line.split_once(':').filter(|(key, _)| key.eq_ignore_ascii_case(name)).is_some();
-        self.head.lines().find(|line| named(line))?.split_once(':').map(|(_, value)| value.trim())
+        let named = |line: &str| line.split_once(':').is_some_and(|(key, _)| key.eq_ignore_ascii_case(name));
+        self.head.lines().find(|&line| named(line))?.split_once(':').map(|(_, value)| value.trim())
     }
 
     pub(super) fn text(&self) -> String {

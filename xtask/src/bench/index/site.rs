@@ -32,13 +32,14 @@ pub(super) struct Site {
     /// Memory before anybody asked for much, in MB.
     pub(super) idle: f64,
     links: RefCell<BTreeMap<String, String>>,
-    _running: Option<Running>,
+    /// Ends with this, if it was started for it.
+    running: Option<Running>,
 }
 
 impl Site {
     pub(super) fn new(name: &'static str, simple: String, headers: Vec<String>, process: u32) -> Self {
-        let (links, _running) = (RefCell::default(), None);
-        Self { name, simple, headers, process, cold_start: None, idle: 0.0, links, _running }
+        let (links, running) = (RefCell::default(), None);
+        Self { name, simple, headers, process, cold_start: None, idle: 0.0, links, running }
     }
 
     /// One that was just started, and ends with this; waits until it has the page of `project`.
@@ -54,7 +55,7 @@ impl Site {
         let mut site = Self::new(name, simple, Vec::new(), running.id());
         site.cold_start = Some(began.elapsed());
         site.idle = memory_of_all(site.process).0;
-        site._running = Some(running);
+        site.running = Some(running);
         Ok(site)
     }
 

@@ -66,8 +66,11 @@ fn bandersnatch_mirrors_us_and_pip_installs_from_the_files() {
     let folder = desk.world.path("bandersnatch");
     fs::create_dir(&folder).unwrap();
     let master = desk.index_url().replace("/simple/", "");
+    // It sends no credential to the URLs of files that a page gives, but to the same paths of a mirror that it is told.
+    let origin = master.replace("/python", "");
     let config = format!(
-        "[mirror]\ndirectory = {0}/mirror\nmaster = {master}\nallow-non-https = true\napi-method = simple\n\
+        "[mirror]\ndirectory = {0}/mirror\nmaster = {master}\n\
+         download-mirror = {origin}\ndownload-mirror-no-fallback = true\nallow-non-https = true\napi-method = simple\n\
          timeout = 20\nworkers = 3\nhash-index = false\njson = true\nsimple-format = ALL\nstop-on-error = true\n\
          verifiers = 1\ncompare-method = hash\nstorage-backend = filesystem\n",
         folder.display()
