@@ -317,7 +317,7 @@ impl Inner {
 }
 
 pub(super) fn is_wheel(file: &PageFile) -> bool {
-    file.name.as_str().ends_with(".whl")
+    file.name.as_str().strip_suffix(".whl").is_some()
 }
 
 /// The last part of a pin's key. File systems take no longer one than 255 bytes, and `….metadata` may be longer; then it

@@ -61,6 +61,7 @@ impl UpstreamProvenance {
         freshness: Freshness,
         offline: bool,
     ) -> Self {
+        #[expect(clippy::borrowed_box, reason = "so the cache gives its keys")]
         let weigh = |key: &Box<str>, kept: &Kept| {
             u32::try_from(key.len() + kept.url.len() + kept.text.len() + 128).unwrap_or(u32::MAX)
         };
