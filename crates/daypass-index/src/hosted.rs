@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use daypass_core::{
     names::{IndexName, ProjectName},
     project_status::ProjectStatus,
+    public_url::PublicUrl,
 };
 use daypass_store::{HostedFile, HostedProject, Store};
 use moka::sync::Cache;
@@ -53,6 +54,8 @@ pub(crate) struct HostedPages {
     store: Store,
     index: IndexName,
     namespaces: Namespaces,
+    /// The URL under which provenance is, of this index.
+    provenance_root: Arc<str>,
     known: Cache<ProjectName, Arc<HostedPage>>,
     /// Names that were not hosted when they were asked for. One that is hosted since has changed since.
     absent: Cache<ProjectName, ()>,
@@ -60,11 +63,12 @@ pub(crate) struct HostedPages {
 }
 
 impl HostedPages {
-    pub(crate) fn new(store: Store, index: IndexName, namespaces: Namespaces) -> Self {
+    pub(crate) fn new(store: Store, index: IndexName, namespaces: Namespaces, public_url: &PublicUrl) -> Self {
         let weigh = |_: &ProjectName, page: &Arc<HostedPage>| page.prepared.weight();
         let known = Cache::builder().weigher(weigh).max_capacity(PAGES_IN_MEMORY).build();
         let absent = Cache::builder().max_capacity(ABSENT_IN_MEMORY).build();
-        Self { store, index, namespaces, known, absent, flights: Flights::default() }
+        let provenance_root = public_url.join(&format!("/{index}/provenance/")).into();
+        Self { store, index, namespaces, provenance_root, known, absent, flights: Flights::default() }
     }
 
     /// The page, if it is in memory and made from this version of the project or a later one.
@@ -85,8 +89,9 @@ impl HostedPages {
         }
         let (store, index, named) = (self.store.clone(), self.index.clone(), project.clone());
         let (known, absent, namespaces) = (self.known.clone(), self.absent.clone(), self.namespaces.clone());
+        let root = Arc::clone(&self.provenance_root);
         let make = move || async move {
-            let Some(page) = make(&store, &index, &named, &namespaces).await? else {
+            let Some(page) = make(&store, &index, &named, &namespaces, &root).await? else {
                 absent.insert(named, ());
                 return Ok(None);
             };
@@ -110,6 +115,7 @@ async fn make(
     index: &IndexName,
     project: &ProjectName,
     namespaces: &Namespaces,
+    provenance_root: &str,
 ) -> Result<Option<HostedPage>, Refusal> {
     // The project first: its files may be newer than its version, and then they are read once more.
     let found = store.hosted_project(index, project).await.map_err(|error| unreadable(&error))?;
@@ -117,6 +123,7 @@ async fn make(
     let files = store.hosted_files(index, project).await.map_err(|error| unreadable(&error))?;
     let mut page = page_of(project, &found, &files);
     name_namespaces(&mut page, namespaces);
+    page.provenance_base = Some(format!("{provenance_root}{project}/").into());
     let prepared = blocking(move || Ok(PreparedPage::new(page))).await.map_err(|_| UNREADABLE)?;
     Ok(Some(HostedPage { prepared, project: found, files }))
 }
@@ -175,7 +182,8 @@ fn page_file(file: &HostedFile) -> PageFile {
         // PEP 700: `yyyy-mm-ddThh:mm:ss.ffffffZ`.
         upload_time: Some(file.upload_time.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string().into()),
         first_seen: None,
-        provenance: None,
+        // Where it is says the page; that there is some is said here.
+        provenance: file.provenance_sha256.map(|digest| digest.to_string().into()),
         extra: None,
     }
 }

@@ -184,7 +184,7 @@ fn sources(
             SourceSpec::Hosted => {
                 let catalogue = Arc::clone(following.catalogue(&name)?);
                 Some(Part::Hosted(Hosted {
-                    pages: HostedPages::new(store.clone(), name.clone(), namespaces.clone()),
+                    pages: HostedPages::new(store.clone(), name.clone(), namespaces.clone(), public_url),
                     catalogue,
                 }))
             }

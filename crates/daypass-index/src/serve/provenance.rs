@@ -10,6 +10,9 @@ use daypass_core::names::{FileName, ProjectName};
 use super::Asking;
 use crate::{
     error::Refusal,
+    file_store::Blob,
+    package_policy::Blocked,
+    screen::quarantined,
     source::{Project, Source},
 };
 
@@ -22,7 +25,18 @@ pub(super) async fn provenance(
 ) -> Result<Response, Refusal> {
     let file: FileName = file.parse().map_err(|_| Refusal::NotFound)?;
     match source.project_of_file(&asking.shared.sources, project).await? {
-        Project::Hosted(_) => Err(Refusal::NotFound),
+        Project::Hosted(page) => {
+            if let Some(reason) = quarantined(&page.prepared.page) {
+                return Err(asking.blocked(project, &file, Blocked::quarantined(project, reason)));
+            }
+            let listed = page.find(file.as_str()).ok_or(Refusal::NotFound)?;
+            let blob = Blob::hosted(listed.provenance_sha256.ok_or(Refusal::NotFound)?);
+            let text = asking.shared.sender.files.get(&blob.key()).await.map_err(|error| {
+                tracing::error!(%project, %file, %error, "a provenance object is missing or damaged");
+                Refusal::NotReady("the provenance is damaged")
+            })?;
+            Ok(answer(asking, text.into()))
+        }
         Project::Upstream(page, upstream) => {
             let listed = page.prepared.page.find(file.as_str()).ok_or(Refusal::NotFound)?;
             let text = upstream.provenance.get(project, listed).await?;

@@ -16,6 +16,7 @@ mod namespaces;
 mod package_policy;
 mod pages;
 mod people;
+mod provenance;
 mod pull_tokens;
 mod quota;
 mod refusals;

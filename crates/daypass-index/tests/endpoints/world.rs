@@ -24,7 +24,7 @@ use daypass_core::{
     request::{RequestContext, RequestId},
 };
 use daypass_index::{
-    FileStore, Imported, Index, IndexOptions, IndexSpec, Pace, SourceSpec, UpstreamSpec, import_file,
+    FileStore, Imported, Index, IndexOptions, IndexSpec, Pace, SourceSpec, TrustRoot, UpstreamSpec, import_file,
     package_policy::{InForce, LivePolicy, PackagePolicy},
 };
 use daypass_oidc::jwks::KeySet;
@@ -178,7 +178,25 @@ impl World {
         Self::over(folder, indexes, pace, files).await
     }
 
-    async fn over(folder: Arc<TempDir>, mut indexes: Vec<IndexSpec>, pace: Pace, files: FileStore) -> Self {
+    /// An index without upstream that believes attestations of these.
+    pub(crate) async fn trusting(trust: TrustRoot) -> Self {
+        let folder = Arc::new(TempDir::new().unwrap());
+        let files = FileStore::folder(&folder.path().join("files")).unwrap();
+        let indexes = vec![IndexSpec::simple("python".parse().unwrap(), None)];
+        Self::open_with(folder, indexes, quick(), files, Some(trust)).await
+    }
+
+    async fn over(folder: Arc<TempDir>, indexes: Vec<IndexSpec>, pace: Pace, files: FileStore) -> Self {
+        Self::open_with(folder, indexes, pace, files, None).await
+    }
+
+    async fn open_with(
+        folder: Arc<TempDir>,
+        mut indexes: Vec<IndexSpec>,
+        pace: Pace,
+        files: FileStore,
+        trust: Option<TrustRoot>,
+    ) -> Self {
         let package_policy = LivePolicy::new(package_policy("cooldown = \"0\"", Path::new("")));
         indexes.last_mut().unwrap().policy = package_policy.clone();
         let clock = Arc::new(ManualClock::new("2026-11-23T00:00:00Z".parse().unwrap()));
@@ -195,7 +213,7 @@ impl World {
             keys: Arc::clone(&keys),
             policy: Arc::clone(&policy),
             clock: Arc::clone(&clock) as _,
-            trust: None,
+            trust: trust.map(Arc::new),
             pace,
         };
         let index = Index::open(options).await.unwrap();
