@@ -147,13 +147,13 @@ impl Screen {
         let laid: Vec<Laid> = layers.iter().map(|layer| layer.now()).collect();
         let key = (name.clone(), tag.clone(), laid.iter().map(|laid| Arc::as_ptr(&laid.in_force) as usize).collect());
         let (known, name, project, licences) = (self.known.clone(), name.clone(), project.clone(), licences.clone());
-        let make = move || async move {
+        let screening = move || async move {
             let work = move || Ok(screen(&project, laid, &licences, now));
             let screened = Arc::new(blocking(work).await.map_err(|_| Refusal::NotReady("a page cannot be made"))?);
             known.insert(name, Arc::clone(&screened));
             Ok(screened)
         };
-        let made = self.flights.join(key, make).await;
+        let made = self.flights.join(key, screening).await;
         made.unwrap_or(Err(Refusal::NotReady("a page cannot be made"))).map(Some)
     }
 

@@ -2,6 +2,8 @@
 //!
 //! Other types name nothing here. Qualifiers and subpaths say what is not asked of a rule, and are refused.
 
+use std::borrow::Cow;
+
 use daypass_core::names::ProjectName;
 use pep440_rs::Version;
 use percent_encoding::percent_decode_str;
@@ -27,8 +29,7 @@ impl std::str::FromStr for Purl {
         let start = text.get(..9).filter(|start| start.eq_ignore_ascii_case("pkg:pypi/"));
         let rest =
             text.get(9..).filter(|rest| start.is_some() && !rest.contains(['?', '#', '/'])).ok_or_else(refuse)?;
-        let decode =
-            |part: &str| percent_decode_str(part).decode_utf8().map(|part| part.into_owned()).map_err(|_| refuse());
+        let decode = |part: &str| percent_decode_str(part).decode_utf8().map(Cow::into_owned).map_err(|_| refuse());
         let (name, version) = match rest.split_once('@') {
             Some((name, version)) => (decode(name)?, Some(decode(version)?)),
             None => (decode(rest)?, None),
