@@ -162,7 +162,7 @@ impl Asking<'_> {
         let (kind, change, said) = match wish {
             Wish::Yank(part) => {
                 let body::Reason { reason } = body::read(&request.headers, body).await?;
-                let reason = body::checked(reason.unwrap_or_default())?;
+                let reason = body::checked(&reason.unwrap_or_default())?;
                 let which = self.which(index, project, part).await?;
                 let said = format!("yanked{}", because(&reason));
                 (AuditKind::FileYanked, CatalogueChange::Yank(which, reason), said)
@@ -175,13 +175,13 @@ impl Asking<'_> {
                 let body::Status { status, reason } = body::read(&request.headers, body).await?;
                 let status: ProjectStatus =
                     status.parse().map_err(|error| ManageRefusal::Bad(format!("`status`: {error}")))?;
-                let reason = body::checked(reason.unwrap_or_default())?;
+                let reason = body::checked(&reason.unwrap_or_default())?;
                 let said = format!("{status}{}", because(&reason));
                 let reason = Some(reason).filter(|reason| !reason.is_empty());
                 (AuditKind::ProjectStatusChanged, CatalogueChange::Status(status, reason), said)
             }
             Wish::Delete(part) => {
-                let reason = body::checked(body::query_reason(request.uri.query()).unwrap_or_default())?;
+                let reason = body::checked(&body::query_reason(request.uri.query()).unwrap_or_default())?;
                 if reason.is_empty() {
                     return Err(
                         ManageRefusal::Bad("say why: `?reason=…` is written into the audit log".to_owned()).into()

@@ -80,7 +80,7 @@ impl Namespaces {
     }
 
     /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Namespace> {
+    pub fn all(&self) -> impl Iterator<Item = &Namespace> {
         self.0.iter()
     }
 

@@ -12,7 +12,7 @@ pub(super) fn list(asking: &Asking<'_>, source: &Source) -> Result<Response, Ref
     if source.namespaces.is_empty() {
         return Err(Refusal::NotFound);
     }
-    let names: Vec<Value> = source.namespaces.iter().map(|namespace| json!({ "name": namespace.name })).collect();
+    let names: Vec<Value> = source.namespaces.all().map(|namespace| json!({ "name": namespace.name })).collect();
     Ok(json_answer(asking.request, &Value::from(names), Form::Json.content_type()))
 }
 
