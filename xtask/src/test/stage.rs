@@ -30,6 +30,9 @@ const PDM: [&str; 2] = ["pdm==2.29.4", "hishel==1.4.0"];
 /// AWS, faked by moto, which verifies signatures with botocore; `tests/aws` says what for.
 const AWS: [&str; 4] = ["moto==5.2.1", "boto3==1.44.8", "flask==3.1.3", "flask-cors==6.0.5"];
 
+/// What publishes, and judges provenance; the scripts are in `tests/publishing`.
+const PUBLISHING: [&str; 3] = ["twine==7.0.0", "pypi-attestations==0.0.30", "id==1.6.1"];
+
 /// What judges the schemas that are published.
 const SCHEMAS: [&str; 2] = ["jsonschema==4.26.0", "openapi-spec-validator==0.9.0"];
 
@@ -67,6 +70,10 @@ pub(super) fn prepare(workspace: &Workspace) -> Result<PathBuf> {
         "aws": { "python": tools::environment(workspace, "aws", &AWS)?.join("python"), "scripts": workspace.root.join("tests/aws") },
         "workloads": workloads::scripts(workspace)?,
         "judges": workloads::judges(workspace)?,
+        "publishing": {
+            "python": tools::environment(workspace, "publishing", &PUBLISHING)?.join("python"),
+            "scripts": workspace.root.join("tests/publishing"),
+        },
         "schemas": tools::environment(workspace, "schemas", &SCHEMAS)?.join("python"),
         "screenshots": workspace.target.join("screenshots"),
     });

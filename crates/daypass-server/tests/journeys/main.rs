@@ -37,6 +37,7 @@ mod slow;
 mod stage;
 mod storage;
 mod tour;
+mod trusted_publishing;
 mod uploads;
 mod users;
 mod workloads;

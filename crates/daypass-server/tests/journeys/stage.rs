@@ -95,6 +95,12 @@ impl Stage {
         self.path("schemas")
     }
 
+    /// A script of `tests/publishing`, ready for its arguments, with what it needs.
+    pub(crate) fn publishing(&self, script: &str) -> [PathBuf; 2] {
+        let told = |key: &str| PathBuf::from(self.0["publishing"][key].as_str().expect("run `cargo xtask test`"));
+        [told("python"), told("scripts").join(script)]
+    }
+
     /// A Python with authlib.
     pub(crate) fn authlib(&self) -> PathBuf {
         self.path("authlib")
