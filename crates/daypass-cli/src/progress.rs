@@ -1,5 +1,7 @@
 //! How far a long work has come: one line on a terminal, which is written over; a line for each file elsewhere.
 
+#![expect(clippy::format_push_string, reason = "what is short to read matters more here than an allocation")]
+
 use std::{
     io::{self, IsTerminal as _},
     sync::{

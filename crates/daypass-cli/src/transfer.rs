@@ -35,7 +35,7 @@ use crate::{
 pub(crate) mod form;
 
 /// How long an answer may take at least.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How many bytes per second are moved at least, on average: what is slower is given up.
 const SLOWEST: u64 = 16 * 1024;

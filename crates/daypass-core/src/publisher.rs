@@ -50,14 +50,14 @@ pub enum Publisher {
         /// Its address.
         email: Box<str>,
     },
-    /// A CircleCI pipeline.
+    /// A `CircleCI` pipeline.
     #[serde(rename = "CircleCI")]
     CircleCi {
         /// The project's UUID.
         project_id: Box<str>,
         /// The pipeline definition's UUID.
         pipeline_definition_id: Box<str>,
-        /// The repository, as CircleCI names it: `github.com/owner/name`.
+        /// The repository, as `CircleCI` names it: `github.com/owner/name`.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         vcs_origin: Option<Box<str>>,
         /// The git ref.
@@ -75,7 +75,7 @@ pub enum PublisherKind {
     GitLab,
     /// Google Cloud.
     Google,
-    /// CircleCI.
+    /// `CircleCI`.
     CircleCi,
 }
 

@@ -66,10 +66,10 @@ impl Catalogue {
         self.changed.read().unwrap_or_else(PoisonError::into_inner).get(project).copied()
     }
 
-    fn note(&self, changes: Vec<ProjectChange>) {
-        let Some(newest) = changes.iter().map(|change| change.version).max() else { return };
+    fn note(&self, news: Vec<ProjectChange>) {
+        let Some(newest) = news.iter().map(|change| change.version).max() else { return };
         let mut changed = self.changed.write().unwrap_or_else(PoisonError::into_inner);
-        for ProjectChange { project, version } in changes {
+        for ProjectChange { project, version } in news {
             let known = changed.entry(project).or_insert(version);
             *known = version.max(*known);
         }

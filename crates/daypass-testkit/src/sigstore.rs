@@ -3,6 +3,14 @@
 //! Everything is as the real services write it, and signed with keys of its own. An [`Order`] says what is attested;
 //! every part of it can be made wrong.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::format_collect,
+    reason = "a fake that cannot be made fails its test at once"
+)]
+
 mod certificate;
 mod der;
 mod log;
@@ -95,7 +103,7 @@ impl Key {
         self.0.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec()
     }
 
-    /// Its SubjectPublicKeyInfo.
+    /// Its `SubjectPublicKeyInfo`.
     pub(crate) fn spki(&self) -> Vec<u8> {
         let algorithm = der::sequence(&[der::oid("1.2.840.10045.2.1"), der::oid("1.2.840.10045.3.1.7")]);
         der::sequence(&[algorithm, der::bits(0, self.0.public_key().as_ref())])

@@ -67,12 +67,12 @@ fn read_attributes(text: &str) -> (Vec<(&str, String)>, &str) {
         };
         let value = value.trim_start();
         let quote = value.chars().next().filter(|quote| matches!(quote, '"' | '\''));
-        let (value, after) = match quote.and_then(|quote| value.strip_prefix(quote)?.split_once(quote)) {
-            Some(quoted) => quoted,
-            None => {
-                let end = value.find(|c: char| c.is_ascii_whitespace() || c == '>').unwrap_or(value.len());
-                value.split_at(end)
-            }
+        let (value, after) = if let Some(quoted) = quote.and_then(|quote| value.strip_prefix(quote)?.split_once(quote))
+        {
+            quoted
+        } else {
+            let end = value.find(|c: char| c.is_ascii_whitespace() || c == '>').unwrap_or(value.len());
+            value.split_at(end)
         };
         attributes.push((name, html_escape::decode_html_entities(value).into_owned()));
         rest = after;

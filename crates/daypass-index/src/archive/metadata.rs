@@ -26,7 +26,7 @@ pub(crate) struct Metadata {
     /// The bytes, as they are served (PEP 658).
     pub bytes: Vec<u8>,
     /// `Metadata-Version`.
-    pub metadata_version: &'static str,
+    pub format: &'static str,
     /// `Version`, as it is written.
     pub version: Version,
     /// `Requires-Python`.
@@ -72,7 +72,7 @@ pub(super) fn read(
     }
     let requires_python = fields.get("Requires-Python").map(ToOwned::to_owned);
     Ok(Metadata {
-        metadata_version: known.metadata_version,
+        format: known.metadata_version,
         version: known.version,
         requires_python: requires_python.filter(|specifiers| !specifiers.is_empty()),
         license_expression: license_expression.filter(|expression| !expression.is_empty()),

@@ -1,5 +1,7 @@
 //! `RECORD`: the files of a wheel and their digests, as CSV (PEP 376, PEP 427).
 
+use std::fmt::Write as _;
+
 use std::collections::HashMap;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -71,7 +73,10 @@ impl Record {
 /// URL-safe Base64 without padding; some builders left it on.
 fn sha256(digest: &str) -> Option<Sha256> {
     let bytes = URL_SAFE_NO_PAD.decode(digest.trim_end_matches('=')).ok()?;
-    let hexadecimal: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hexadecimal: String = bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
     hexadecimal.parse().ok()
 }
 
@@ -86,16 +91,12 @@ fn fields(line: &str) -> Option<Vec<String>> {
             loop {
                 let (before, behind) = inside.split_once('"')?;
                 field.push_str(before);
-                match behind.strip_prefix('"') {
-                    Some(more) => {
-                        field.push('"');
-                        inside = more;
-                    }
-                    None => {
-                        rest = behind;
-                        break;
-                    }
-                }
+                let Some(more) = behind.strip_prefix('"') else {
+                    rest = behind;
+                    break;
+                };
+                field.push('"');
+                inside = more;
             }
             fields.push(field);
             match rest.strip_prefix(',') {

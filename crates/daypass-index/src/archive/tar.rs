@@ -79,7 +79,7 @@ pub(super) fn read(bytes: Bytes<'_>, wanted: impl Fn(&str) -> Option<usize>) -> 
         }
         let (header, alias) = std::mem::take(&mut overrides).apply(header)?;
         aliases.extend(alias);
-        entries.push(one(header, &mut stream, &wanted)?);
+        entries.push(one(&header, &mut stream, &wanted)?);
     }
     if overrides != Overrides::default() {
         return Err(NotADistribution::NotATar("its last extended header belongs to no entry"));
@@ -96,7 +96,7 @@ pub(super) fn read(bytes: Bytes<'_>, wanted: impl Fn(&str) -> Option<usize>) -> 
 
 /// Reads what stands behind a header.
 fn one(
-    header: Header,
+    header: &Header,
     stream: &mut Gunzip<'_>,
     wanted: impl Fn(&str) -> Option<usize>,
 ) -> Result<Entry, NotADistribution> {

@@ -114,10 +114,10 @@ fn good_attestations_become_provenance_that_says_who_made_them() {
 
 #[test]
 fn every_attack_is_refused_with_its_reason() {
+    type Change<'a> = Box<dyn Fn(&mut Order) + 'a>;
     let bench = Bench::new();
     let other = "0".repeat(64);
     let digest = digest().to_string();
-    type Change<'a> = Box<dyn Fn(&mut Order) + 'a>;
     let attacks: [(Change<'_>, &str); 18] = [
         (
             Box::new(|order| order.statement = statement(NAME, &other, PUBLISH)),
@@ -328,7 +328,7 @@ fn who_is_no_workflow_cannot_attest() {
     let mut bench = Bench::new();
     let good = bench.attest(|_| ());
     bench.uploader = token(None, GITHUB);
-    assert!(bench.check(&[good.clone()]).unwrap_err().contains("from a CI job only"));
+    assert!(bench.check(std::slice::from_ref(&good)).unwrap_err().contains("from a CI job only"));
     let (digest, now) = (digest(), Timestamp::from_second(NOW).unwrap());
     let (field, file) = (json!([good]).to_string(), Attested { name: NAME, sha256: &digest });
     assert_eq!(check(&field, file, None, Some(&bench.trust), now), Err(Refused::NoPublisher));

@@ -47,10 +47,7 @@ pub(super) fn parse(path: &str) -> Option<Target<'_>> {
         return Some(Target::Indexes);
     }
     let segments: Vec<&str> = rest.strip_prefix('/')?.split('/').collect();
-    let (index, project, rest) = match segments.as_slice() {
-        [index, "projects", project, rest @ ..] => (index, project, rest),
-        _ => return None,
-    };
+    let [index, "projects", project, rest @ ..] = segments.as_slice() else { return None };
     let named = Named { index, project: segment(project)? };
     Some(match rest {
         [] => Target::Project(named),

@@ -130,8 +130,8 @@ fn newest<'a>(releases: &BTreeMap<&'a str, Vec<&PageFile>>) -> Option<&'a str> {
 /// The metadata of a wheel among these, if one has some; of a size that is kept in memory.
 async fn metadata(asking: &Asking<'_>, found: &Project, files: &[&PageFile]) -> Result<Vec<u8>, Refusal> {
     let Project::Hosted(page) = found else { return Ok(Vec::new()) };
-    let hosted = files.iter().filter_map(|file| page.find(file.name.as_str()));
-    let Some(digest) = hosted.filter_map(|file| file.metadata_sha256).next() else { return Ok(Vec::new()) };
+    let mut hosted = files.iter().filter_map(|file| page.find(file.name.as_str()));
+    let Some(digest) = hosted.find_map(|file| file.metadata_sha256) else { return Ok(Vec::new()) };
     let (blob, sender) = (Blob::hosted(digest), &asking.shared.sender);
     let size = sender.size_of(&blob).await?;
     if size > SMALL {

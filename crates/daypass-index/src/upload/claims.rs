@@ -107,8 +107,8 @@ impl Claims {
 
     /// Compares the form with the metadata in the file.
     pub(super) fn check_metadata(&self, metadata: &Metadata) -> Result<(), UploadRefusal> {
-        if let Some(said) = self.said("metadata_version").filter(|said| *said != metadata.metadata_version) {
-            return Err(differs("metadata_version", said, &format!("the file's is `{}`", metadata.metadata_version)));
+        if let Some(said) = self.said("metadata_version").filter(|said| *said != metadata.format) {
+            return Err(differs("metadata_version", said, &format!("the file's is `{}`", metadata.format)));
         }
         let own = metadata.requires_python.as_deref().unwrap_or_default();
         match self.said("requires_python").filter(|said| !same(said, own)) {

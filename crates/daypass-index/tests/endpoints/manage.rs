@@ -95,8 +95,8 @@ async fn a_release_is_yanked_at_once_and_the_yank_taken_back() {
     let path = format!("{PROJECT}/releases/1.0.0/yank");
     let answer = ask(&world, &yanker, "PUT", &path, Some(json!({"reason": "breaks <3.9"}))).await;
     assert_eq!((answer.status, &json_of(&answer)["files"]), (StatusCode::OK, &json!([FILE])));
-    let yanked = page(&world).await;
-    assert_eq!((&yanked["files"][0]["yanked"], &yanked["files"][1]["yanked"]), (&json!("breaks <3.9"), &json!(false)));
+    let after = page(&world).await;
+    assert_eq!((&after["files"][0]["yanked"], &after["files"][1]["yanked"]), (&json!("breaks <3.9"), &json!(false)));
     let html = world.get(PAGE).await;
     assert!(html.text().contains("data-yanked=\"breaks &lt;3.9\""), "{}", html.text());
     // Who has pinned it still gets it.

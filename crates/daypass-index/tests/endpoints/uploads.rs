@@ -294,7 +294,7 @@ async fn the_address_for_uploads_says_so_to_installers() {
 }
 
 /// A body that comes piece by piece; `between` is called before the last.
-fn in_pieces(body: Vec<u8>, between: impl FnOnce() + Send + 'static) -> Body {
+fn in_pieces(body: &[u8], between: impl FnOnce() + Send + 'static) -> Body {
     let pieces: Vec<Bytes> = body.chunks(1000).map(Bytes::copy_from_slice).collect();
     let last = pieces.len() - 1;
     let mut between = Some(between);
@@ -312,8 +312,8 @@ fn in_pieces(body: Vec<u8>, between: impl FnOnce() + Send + 'static) -> Body {
 async fn who_loses_the_grant_while_the_file_comes_does_not_publish_it() {
     let world = World::alone().await;
     let upload = upload_of(&wheel().padding(20_000));
-    let (policy, changed) = (world.policy.clone(), world.changed_policy(|text| text.replace("\"push\"", "\"yank\"")));
-    let body = in_pieces(upload.body(), move || policy.store(changed));
+    let (policy, changed) = (world.policy.clone(), World::changed_policy(|text| text.replace("\"push\"", "\"yank\"")));
+    let body = in_pieces(&upload.body(), move || policy.store(changed));
     let request = Request::post("/python/legacy/").header("authorization", basic(&world.push_token("*")));
     let answer = world.send_body(request.header("content-type", upload.content_type()), body).await;
     assert_eq!(refused(&answer).0, 403);

@@ -116,7 +116,7 @@ async fn a_restart_does_not_forget_that_a_page_was_found_unchanged() {
 async fn the_times_are_the_operators_choice() {
     let upstream = upstream();
     let freshness =
-        Freshness { fresh: Duration::ZERO, while_revalidate: Duration::ZERO, if_error: Duration::from_secs(60) };
+        Freshness { fresh: Duration::ZERO, while_revalidate: Duration::ZERO, if_error: Duration::from_mins(1) };
     let spec = UpstreamSpec { freshness, ..upstream.url().parse::<url::Url>().unwrap().into() };
     let world = World::made_of(vec![index_before(vec![spec])]).await;
     for hits in 1..4 {

@@ -242,7 +242,7 @@ impl World {
     }
 
     /// The policy with its text changed, for later.
-    pub(crate) fn changed_policy(&self, change: impl FnOnce(&str) -> String) -> Arc<Policy> {
+    pub(crate) fn changed_policy(change: impl FnOnce(&str) -> String) -> Arc<Policy> {
         Arc::new(policy(&change(POLICY)))
     }
 

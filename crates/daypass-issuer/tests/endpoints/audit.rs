@@ -54,7 +54,7 @@ async fn events_of_one_kind_are_asked_for_by_its_name() {
     );
     let since = format!("?kind=token.exchanged&limit=1&since={}", house.now());
     assert_eq!(kinds(&house.read_audit(&since, &admin).await).len(), 1);
-    assert_eq!(kinds(&house.read_audit("?kind=pull.blocked", &admin).await), [json!(0); 0]);
+    assert!(kinds(&house.read_audit("?kind=pull.blocked", &admin).await).is_empty());
     assert_eq!(house.read_audit("?kind=pull.bloked", &admin).await.status, 400);
 }
 

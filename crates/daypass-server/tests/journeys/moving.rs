@@ -160,7 +160,7 @@ fn serve(world: &World, stage: &Stage, folder: &Path) -> (Ends, String) {
     server.args(["-m", "http.server", "--bind", "127.0.0.1", &port.to_string(), "--directory"]).arg(folder);
     let server = Ends(server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
     let authority = format!("127.0.0.1:{port}");
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while get("/").send(&authority).is_err() {
         assert!(Instant::now() < deadline, "the static server does not answer");
         std::thread::sleep(Duration::from_millis(50));

@@ -9,9 +9,9 @@ use std::{
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
+use daypass_core::clock::{Clock as _, SystemClock};
 use daypass_testkit::{
     sigstore::{Order, Sigstore, Workflow},
     wheel::Wheel,
@@ -91,7 +91,7 @@ impl Repository {
 
     /// An attestation of that file by the job's workflow, named as twine and uv want it.
     fn attest(&self, file: &Path, workflow: Workflow) -> PathBuf {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed();
+        let now = SystemClock.now().as_second();
         let name = file.file_name().unwrap().to_str().unwrap();
         let order = Order::of(name, &sha256(fs::read(file).unwrap()), workflow, now);
         let path = file.with_file_name(format!("{name}.publish.attestation"));

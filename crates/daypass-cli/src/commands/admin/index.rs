@@ -1,5 +1,7 @@
 //! `daypass admin index`: what indexes host, and what becomes of it.
 
+#![expect(clippy::format_push_string, reason = "what is short to read matters more here than an allocation")]
+
 use std::io::{self, BufRead as _, IsTerminal as _};
 
 use daypass_core::names::{IndexName, ProjectName};
@@ -192,6 +194,7 @@ impl Named {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "made for `map_err`")]
 fn wrong(error: daypass_core::names::InvalidName) -> Failure {
     Failure::usage(error.to_string())
 }

@@ -3,6 +3,8 @@
 //! Files are uploaded as everybody uploads: the server checks each, and grants are what they always are. What the index
 //! has already, by digest, is the only memory of what was done; so a run can be interrupted anywhere and started again.
 
+#![expect(clippy::format_push_string, reason = "what is short to read matters more here than an allocation")]
+
 use std::{
     collections::HashMap,
     fs::File,
@@ -215,7 +217,7 @@ impl Work<'_> {
             Err(Trouble::Answered(status, answer)) if !answer.is_try_later() => {
                 Ok(Err(format!("the other index does not give it: {}", said(status, &answer))))
             }
-            Err(trouble) => Err(other.failure(url, &trouble)),
+            Err(trouble) => Err(OtherIndex::failure(url, &trouble)),
         }
     }
 

@@ -5,6 +5,8 @@
 //!
 //! What is *not* here: fetching and writing.
 
+#![expect(clippy::format_push_string, reason = "what is short to read matters more here than an allocation")]
+
 use daypass_core::{
     digest::Sha256,
     names::{FileName, ProjectName},
@@ -120,7 +122,10 @@ fn anchor(file: &Value) -> String {
 
 /// The list of projects, in HTML and in JSON.
 pub(super) fn list(projects: &[ProjectName]) -> (String, Value) {
-    let links: String = projects.iter().map(|name| format!("<a href=\"{name}/\">{name}</a><br>\n")).collect();
+    let mut links = String::new();
+    for name in projects {
+        links.push_str(&format!("<a href=\"{name}/\">{name}</a><br>\n"));
+    }
     let names: Vec<Value> = projects.iter().map(|name| json!({ "name": name })).collect();
     (html("Simple index", "", &links), json!({ "meta": { "api-version": "1.4" }, "projects": names }))
 }

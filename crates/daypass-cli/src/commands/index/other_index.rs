@@ -123,11 +123,11 @@ impl OtherIndex {
 
     fn get(&self, wire: &Wire, url: &Url) -> Result<Answer, Failure> {
         let answer = wire.get(url, simple_page::ACCEPT, &self.credential, LARGEST_PAGE);
-        answer.map_err(|trouble| self.failure(url, &trouble))
+        answer.map_err(|trouble| Self::failure(url, &trouble))
     }
 
     /// What `trouble` with one of its URLs is to the whole command.
-    pub(super) fn failure(&self, url: &Url, trouble: &Trouble) -> Failure {
+    pub(super) fn failure(url: &Url, trouble: &Trouble) -> Failure {
         let failure = trouble.failure(url.as_str());
         match trouble {
             Trouble::Answered(status, _) if matches!(status.as_u16(), 401 | 403) => {

@@ -21,7 +21,7 @@ fn metadata_of_all_versions_is_read() {
     for version in ["1.0", "1.1", "1.2", "2.1", "2.2", "2.3", "2.4", "2.5"] {
         let metadata =
             read_text(&said(version, "Requires-Python: >=3.9\nX-Unknown: 1\nX-Unknown: 2\n\nText\n")).unwrap();
-        assert_eq!(metadata.metadata_version, version);
+        assert_eq!(metadata.format, version);
         assert_eq!(metadata.requires_python.as_deref(), Some(">=3.9"));
     }
     let full = "Summary: One line\nKeywords: a,b\nAuthor: Änne\nAuthor-email: a@example.com\nLicense-Expression: MIT\n\

@@ -103,7 +103,7 @@ impl<'a> Gunzip<'a> {
                 let most = usize::try_from(left).unwrap_or(usize::MAX);
                 left -= self.take(most, |piece| {
                     if is_data {
-                        with(piece)
+                        with(piece);
                     }
                 }) as u64;
             }

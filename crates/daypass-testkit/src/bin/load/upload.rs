@@ -1,5 +1,7 @@
 //! Uploads, one after the other, as twine sends them.
 
+use std::fmt::Write as _;
+
 use daypass_testkit::wheel::Wheel;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -41,7 +43,10 @@ pub(crate) fn run() {
 /// The legacy upload form: a field for each line of the metadata, and the file.
 fn request(url: &str, headers: &str, wheel: &Wheel) -> Vec<u8> {
     let bytes = wheel.bytes();
-    let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest: String = Sha256::digest(&bytes).iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
     let mut body = Vec::new();
     for (name, value) in [
         (":action", "file_upload"),
