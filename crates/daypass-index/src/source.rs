@@ -128,11 +128,6 @@ impl Source {
         self.project_through(Want::Page, all, project).await.map(|(project, _)| project)
     }
 
-    /// The same for whoever wants one of its files.
-    pub(crate) async fn project_of_file(&self, all: &[Self], project: &ProjectName) -> Result<Project, Refusal> {
-        self.project_through(Want::File, all, project).await.map(|(project, _)| project)
-    }
-
     /// The same, with what lies over its pages: of the index that has it first, of this one last.
     pub(crate) async fn project_through<'a>(
         &'a self,

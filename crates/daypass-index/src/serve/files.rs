@@ -49,7 +49,7 @@ pub(super) async fn file(
         // The page may be stale, and the file newer.
         given.page = upstream.pages.get_anew(project).await?.page;
     }
-    may_be_had(asking, source, &found, &layers, &named).await?;
+    may_be_had(asking, source, &found, &layers, project, &named.file).await?;
     match found {
         Project::Hosted(page) => {
             let file = page.find(named.file.as_str()).ok_or(Refusal::NotFound)?;
@@ -82,18 +82,19 @@ pub(super) async fn file(
 }
 
 /// Refuses what the index's policy withholds: a lock file of old names it still.
-async fn may_be_had(
+pub(super) async fn may_be_had(
     asking: &Asking<'_>,
     source: &Source,
     found: &Project,
     layers: &[&Layer],
-    named: &Named<'_>,
+    project: &ProjectName,
+    file: &FileName,
 ) -> Result<(), Refusal> {
     let page = &found.page().page;
     if let Some(reason) = quarantined(page) {
-        return Err(asking.blocked(named.project, &named.file, Blocked::quarantined(named.project, reason)));
+        return Err(asking.blocked(project, file, Blocked::quarantined(project, reason)));
     }
-    let listed = page.find(named.file.as_str()).ok_or(Refusal::NotFound)?;
+    let listed = page.find(file.as_str()).ok_or(Refusal::NotFound)?;
     let said = licence_of(asking.shared, source, found, layers, listed).await?;
     asking.require_unblocked(found, layers, listed, said.licence())
 }

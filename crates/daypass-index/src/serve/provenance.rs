@@ -7,13 +7,11 @@ use axum::{
 };
 use daypass_core::names::{FileName, ProjectName};
 
-use super::Asking;
+use super::{Asking, files::may_be_had};
 use crate::{
     error::Refusal,
     file_store::Blob,
-    package_policy::Blocked,
-    screen::quarantined,
-    source::{Project, Source},
+    source::{Project, Source, Want},
 };
 
 /// The provenance of a file, for whoever may have the file.
@@ -24,11 +22,10 @@ pub(super) async fn provenance(
     file: &str,
 ) -> Result<Response, Refusal> {
     let file: FileName = file.parse().map_err(|_| Refusal::NotFound)?;
-    match source.project_of_file(&asking.shared.sources, project).await? {
+    let (found, layers) = source.project_through(Want::File, &asking.shared.sources, project).await?;
+    may_be_had(asking, source, &found, &layers, project, &file).await?;
+    match found {
         Project::Hosted(page) => {
-            if let Some(reason) = quarantined(&page.prepared.page) {
-                return Err(asking.blocked(project, &file, Blocked::quarantined(project, reason)));
-            }
             let listed = page.find(file.as_str()).ok_or(Refusal::NotFound)?;
             let blob = Blob::hosted(listed.provenance_sha256.ok_or(Refusal::NotFound)?);
             let text = asking.shared.sender.files.get(&blob.key()).await.map_err(|error| {
@@ -37,8 +34,8 @@ pub(super) async fn provenance(
             })?;
             Ok(answer(asking, text.into()))
         }
-        Project::Upstream(page, upstream) => {
-            let listed = page.prepared.page.find(file.as_str()).ok_or(Refusal::NotFound)?;
+        Project::Upstream(given, upstream) => {
+            let listed = given.page.prepared.page.find(file.as_str()).ok_or(Refusal::NotFound)?;
             let text = upstream.provenance.get(project, listed).await?;
             Ok(answer(asking, text.into()))
         }
