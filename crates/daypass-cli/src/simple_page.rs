@@ -69,10 +69,20 @@ struct JsonFile {
     yanked: Value,
 }
 
+impl Page {
+    /// PEP 691: an object. `serde` would also take its members' values in a row.
+    fn read(body: &[u8]) -> Result<Self, NotAPage> {
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return Err(NotAPage);
+        }
+        serde_json::from_slice(body).map_err(|_| NotAPage)
+    }
+}
+
 /// The files that the page of a project lists.
 pub(crate) fn files(content_type: &str, body: &[u8], page: &Url) -> Result<Vec<Listed>, NotAPage> {
     if is_json(content_type) {
-        let read: Page = serde_json::from_slice(body).map_err(|_| NotAPage)?;
+        let read = Page::read(body)?;
         return Ok(read.files.into_iter().filter_map(|file| file.listed(page)).collect());
     }
     let text = std::str::from_utf8(body).map_err(|_| NotAPage)?;
@@ -82,7 +92,7 @@ pub(crate) fn files(content_type: &str, body: &[u8], page: &Url) -> Result<Vec<L
 /// The projects that the list names.
 pub(crate) fn projects(content_type: &str, body: &[u8]) -> Result<Vec<ProjectName>, NotAPage> {
     let names: Vec<String> = if is_json(content_type) {
-        let read: Page = serde_json::from_slice(body).map_err(|_| NotAPage)?;
+        let read = Page::read(body)?;
         read.projects.into_iter().map(|project| project.name).collect()
     } else {
         let text = std::str::from_utf8(body).map_err(|_| NotAPage)?;

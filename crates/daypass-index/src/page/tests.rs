@@ -190,7 +190,7 @@ async fn long_pages_are_kept_compressed_only_and_still_sent_plain_to_who_wants_t
     let file =
         |number: u32| json!({ "filename": format!("acme-{number}.tar.gz"), "url": "x", "hashes": { "sha256": "00" } });
     let page = json!({ "meta": { "api-version": "1.1" }, "name": "acme", "versions": [],
-        "files": (0..5000).map(file).collect::<Vec<_>>() });
+        "files": (0..10_000).map(file).collect::<Vec<_>>() });
     let prepared = PreparedPage::new(json_page(&page).unwrap());
     let text = write_json::write(&prepared.page);
     let plain = prepared.json.body(accepting("identity"));
