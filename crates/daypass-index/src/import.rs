@@ -49,7 +49,7 @@ pub async fn import_file(
         return Ok(Imported { project: distribution.project, version, file, sha256, size, was_there: true });
     }
 
-    let good = publish::read(distribution, scratch, sha256, size).await?;
+    let good = publish::read(distribution, scratch, sha256, size, ()).await?;
     let coming = Coming {
         index: index.clone(),
         now,

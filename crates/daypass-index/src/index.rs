@@ -11,7 +11,7 @@ use axum::{
 };
 use daypass_core::{clock::Clock, public_url::PublicUrl};
 use daypass_store::{Store, StoreError};
-use tokio::task::JoinHandle;
+use tokio::{sync::Semaphore, task::JoinHandle};
 
 use crate::{
     attestation::TrustRoot,
@@ -39,6 +39,9 @@ const MOST_DENIALS: u32 = 100;
 /// How many different blocked pulls of one access token are written within a minute: a resolver asks for hundreds of
 /// projects.
 const MOST_BLOCKS: u32 = 1000;
+
+/// How many answers of the legacy JSON API are made at a time: one of a large project takes a processor for a while.
+const LEGACY: usize = 4;
 
 /// The indexes of one server, ready to be served. Cheap to clone.
 #[derive(Clone)]
@@ -68,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) names: KnownNames,
     /// Whose turn it is to upload.
     pub(crate) turns: Turns,
+    /// Whose turn it is to have an answer of the legacy JSON API made.
+    pub(crate) legacy: Arc<Semaphore>,
     /// How often projects were downloaded, for the console.
     pub(crate) downloads: Downloads,
     /// The challenge for clients that can find their issuer (RFC 9728 §5.1).
@@ -110,6 +115,7 @@ impl Index {
             trust,
             names: KnownNames::default(),
             turns: Turns::new(pace),
+            legacy: Arc::new(Semaphore::new(LEGACY)),
             downloads: Downloads::default(),
             denials: Seldom::new(MOST_DENIALS),
             blocks: Seldom::new(MOST_BLOCKS),

@@ -157,15 +157,17 @@ pub(crate) async fn is_there(
     }
 }
 
-/// Reads a file that lies in a scratch file, all of it.
+/// Reads a file that lies in a scratch file, all of it. `turn` is kept until that is done, even if nobody waits for it.
 pub(crate) async fn read(
     distribution: Distribution,
     scratch: ScratchFile,
     sha256: Sha256,
     size: u64,
+    turn: impl Send + 'static,
 ) -> Result<Good, PublishError> {
     let check = blocking(move || {
         let checked = archive::check(&distribution, &scratch.handle(), size);
+        drop(turn);
         Ok((distribution, scratch, checked))
     });
     let (distribution, scratch, checked) = check.await.map_err(FileStoreError::Scratch)?;

@@ -9,7 +9,13 @@
 mod licences;
 mod withheld;
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use axum::http::HeaderValue;
 use daypass_core::{
@@ -108,6 +114,8 @@ pub(crate) struct Screen {
     /// The pages whose files' licences were looked at, by their tag.
     looked_at: Cache<ProjectName, HeaderValue>,
     flights: Flights<Key, Result<Arc<Screened>, Refusal>>,
+    /// Grows with everything that is forgotten.
+    forgotten: Arc<AtomicU64>,
 }
 
 impl Screen {
@@ -123,6 +131,7 @@ impl Screen {
             known: Cache::builder().weigher(weigh).max_capacity(IN_MEMORY).build(),
             looked_at: Cache::new(LOOKED_AT),
             flights: Flights::default(),
+            forgotten: Arc::default(),
         }
     }
 
@@ -147,10 +156,16 @@ impl Screen {
         let laid: Vec<Laid> = layers.iter().map(|layer| layer.now()).collect();
         let key = (name.clone(), tag.clone(), laid.iter().map(|laid| Arc::as_ptr(&laid.in_force) as usize).collect());
         let (known, name, project, licences) = (self.known.clone(), name.clone(), project.clone(), licences.clone());
+        let forgotten = Arc::clone(&self.forgotten);
         let screening = move || async move {
+            let before = forgotten.load(Ordering::SeqCst);
             let work = move || Ok(screen(&project, laid, &licences, now));
             let screened = Arc::new(blocking(work).await.map_err(|_| Refusal::NotReady("a page cannot be made"))?);
-            known.insert(name, Arc::clone(&screened));
+            known.insert(name.clone(), Arc::clone(&screened));
+            if forgotten.load(Ordering::SeqCst) != before {
+                // Something was learned meanwhile, perhaps of this one.
+                known.invalidate(&name);
+            }
             Ok(screened)
         };
         let made = self.flights.join(key, screening).await;
@@ -165,6 +180,7 @@ impl Screen {
 
     /// Screens the project anew at the next request, because something beside its page has changed.
     pub(crate) fn forget(&self, project: &ProjectName) {
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
         self.known.invalidate(project);
     }
 }

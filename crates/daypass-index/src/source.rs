@@ -167,13 +167,22 @@ impl Source {
         matched(&self.reserved, project)
     }
 
+    /// Whether this index, or one that it is made of, keeps the name from upstreams.
+    pub(crate) fn keeps_private(&self, all: &[Self], project: &ProjectName) -> bool {
+        let behind = |part: &Part| match part {
+            Part::Index(place) => all.get(*place).is_some_and(|other| other.keeps_private(all, project)),
+            Part::Hosted(_) | Part::Upstream(_) => false,
+        };
+        self.reserves(project) || self.parts.iter().any(behind)
+    }
+
     /// From memory only: the path of nearly all requests. `private`: no upstream may be asked. `through` gets the
     /// indexes behind this one that the project was found through.
     fn remembered(&self, all: &[Self], project: &ProjectName, private: bool, through: &mut Vec<usize>) -> Remembered {
         if self.leaves_out(project) {
             return Remembered::Absent;
         }
-        let private = private || matched(&self.reserved, project);
+        let private = private || self.keeps_private(all, project);
         for part in &self.parts {
             let remembered = match part {
                 Part::Hosted(hosted) => hosted.remembered(project),
@@ -211,7 +220,7 @@ impl Source {
             if self.leaves_out(project) {
                 return Ok(None);
             }
-            let private = private || matched(&self.reserved, project);
+            let private = private || self.keeps_private(all, project);
             for part in &self.parts {
                 let found = match part {
                     // Before upstream hears of a name, the catalogue is asked itself: a file that was uploaded a

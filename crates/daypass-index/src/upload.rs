@@ -84,12 +84,15 @@ async fn receive(shared: &Shared, request: &Parts, body: &mut Metered) -> Result
     accept(&asking, form).await
 }
 
-/// Whether the caller may upload files of the project: by a grant, and by one that names its namespace if it is in one
-/// (PEP 752: 409 otherwise).
+/// Whether the caller may upload files of the project: by a grant, by one that names its namespace if it is in one
+/// (PEP 752: 409 otherwise), and only if the index would show them.
 fn may_push(asking: &Asking<'_>, project: &ProjectName) -> Result<(), Refusal> {
     asking.require(project, Action::Push)?;
-    let namespaces = &asking.source()?.namespaces;
-    match namespaces.foreign(&asking.index, project, asking.caller.current_grants()) {
+    let source = asking.source()?;
+    if source.leaves_out(project) {
+        return Err(UploadRefusal::LeftOut(project.clone(), source.name.clone()).into());
+    }
+    match source.namespaces.foreign(&asking.index, project, asking.caller.current_grants()) {
         None => Ok(()),
         Some(namespace) => Err(UploadRefusal::Namespace(project.clone(), namespace.name.clone()).into()),
     }
@@ -117,8 +120,7 @@ async fn accept(asking: &Asking<'_>, form: Form) -> Result<Published, Refusal> {
         return Ok(Published { project, version, file, sha256, size, was_there: true });
     }
     let turn = shared.turns.check().await?;
-    let good = publish::read(distribution, content.scratch, sha256, size).await.map_err(failed)?;
-    drop(turn);
+    let good = publish::read(distribution, content.scratch, sha256, size, turn).await.map_err(failed)?;
     claims.check_metadata(&good.metadata)?;
     let now = shared.clock.now();
     let provenance = claims.attestations().map(|field| {

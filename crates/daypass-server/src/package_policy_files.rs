@@ -94,9 +94,13 @@ impl Followed {
     async fn reload(&mut self, changed: Seen, store: &Store, clock: &dyn Clock) {
         let path = self.path.clone();
         let read = tokio::task::spawn_blocking(move || {
-            let policy = read(&path)?;
+            let policy = read(&path).map_err(|failure| (failure, None))?;
             let osv = Seen::of(&path, policy.osv_paths(base(&path)));
-            InForce::load(policy, base(&path)).map(|read| (read, osv)).map_err(senseless)
+            match InForce::load(policy, base(&path)) {
+                Ok(read) => Ok((read, osv)),
+                // What it names is followed already: it may be on its way.
+                Err(error) => Err((senseless(error), Some(osv.osv))),
+            }
         });
         let index = &self.index;
         match read.await {
@@ -112,8 +116,8 @@ impl Followed {
                     tracing::error!(%error, "that the package policy was read again could not be recorded");
                 }
             }
-            Ok(Err(failure)) => {
-                self.seen = changed;
+            Ok(Err((failure, osv))) => {
+                self.seen = Seen { osv: osv.unwrap_or(changed.osv), ..changed };
                 tracing::error!(%index, %failure, "the changed package policy is not valid; the one before stays in force");
             }
             Err(error) => tracing::error!(%index, %error, "the package policy could not be read again"),

@@ -62,6 +62,35 @@ pub enum Changed {
     TooOld(FileName),
 }
 
+// One statement for all files that are meant: a project may have thousands. `$3` and `$4` are `Which::filters`.
+// A file's `seq` stays: it says in which order the files came, and a page keeps to that.
+
+const YANK: &str = "UPDATE hosted_file SET yanked = $5 WHERE index_name = $1 AND project = $2 \
+     AND ($3 = '' OR version = $3) AND ($4 = '' OR file = $4) AND (yanked IS NULL OR yanked <> $5)";
+
+const UNYANK: &str = "UPDATE hosted_file SET yanked = NULL WHERE index_name = $1 AND project = $2 \
+     AND ($3 = '' OR version = $3) AND ($4 = '' OR file = $4) AND yanked IS NOT NULL";
+
+/// Remembers the names of files that are about to be deleted.
+const BURY: &str = "INSERT INTO deleted_file (index_name, file, project, sha256, deleted_at_us, reason, seq) \
+     SELECT index_name, file, project, sha256, CAST($5 AS BIGINT), CAST($6 AS TEXT), CAST($7 AS BIGINT) \
+     FROM hosted_file WHERE index_name = $1 AND project = $2 \
+     AND ($3 = '' OR version = $3) AND ($4 = '' OR file = $4)";
+
+const DELETE: &str = "DELETE FROM hosted_file WHERE index_name = $1 AND project = $2 \
+     AND ($3 = '' OR version = $3) AND ($4 = '' OR file = $4)";
+
+impl Which {
+    /// The version and the file that it is about; empty where any is meant. No file has an empty version or name.
+    fn filters(&self) -> (&str, &str) {
+        match self {
+            Self::File(file) => ("", file.as_str()),
+            Self::Release(version) => (version.as_str(), ""),
+            Self::All => ("", ""),
+        }
+    }
+}
+
 impl Store {
     /// Makes a change and writes `event`, in one transaction; durable when this returns. A change that changes nothing
     /// writes no event.
@@ -88,7 +117,6 @@ struct Changing {
 /// A file that a change is about.
 struct Meant {
     file: FileName,
-    sha256: String,
     uploaded_at_us: i64,
     yanked: Option<String>,
 }
@@ -102,12 +130,12 @@ impl Change for Changing {
         let (changed, wrote) = match &self.change {
             CatalogueChange::Yank(which, reason) => {
                 let meant = self.meant(connection, which).await?;
-                let wrote = self.set_yanked(connection, &meant, Some(reason.as_str())).await?;
+                let wrote = self.set_yanked(connection, which, &meant, Some(reason.as_str())).await?;
                 (done(meant), wrote)
             }
             CatalogueChange::Unyank(which) => {
                 let meant = self.meant(connection, which).await?;
-                let wrote = self.set_yanked(connection, &meant, None).await?;
+                let wrote = self.set_yanked(connection, which, &meant, None).await?;
                 (done(meant), wrote)
             }
             CatalogueChange::Status(status, reason) => self.set_status(connection, *status, reason.as_deref()).await?,
@@ -118,10 +146,10 @@ impl Change for Changing {
                 if let Some(old) = meant.iter().find(too_old) {
                     return Ok((Changed::TooOld(old.file.clone()), None));
                 }
-                for file in &meant {
-                    self.delete(connection, file, *at, reason.as_deref(), seq).await?;
-                }
                 let wrote = !meant.is_empty();
+                if wrote {
+                    self.delete(connection, which, *at, reason.as_deref(), seq).await?;
+                }
                 (done(meant), wrote)
             }
         };
@@ -141,8 +169,8 @@ fn done(meant: Vec<Meant>) -> Changed {
 
 impl Changing {
     async fn meant(&self, connection: &mut AnyConnection, which: &Which) -> Result<Vec<Meant>, sqlx::Error> {
-        let rows: Vec<(String, String, i64, Option<String>, String)> = sqlx::query_as(
-            "SELECT file, sha256, upload_time_us, yanked, version FROM hosted_file \
+        let rows: Vec<(String, i64, Option<String>, String)> = sqlx::query_as(
+            "SELECT file, upload_time_us, yanked, version FROM hosted_file \
              WHERE index_name = $1 AND project = $2 ORDER BY +seq",
         )
         .bind(self.index.as_str())
@@ -150,7 +178,7 @@ impl Changing {
         .fetch_all(connection)
         .await?;
         let mut meant = Vec::new();
-        for (file, sha256, uploaded_at_us, yanked, version) in rows {
+        for (file, uploaded_at_us, yanked, version) in rows {
             let is_meant = match which {
                 Which::File(name) => name.as_str() == file,
                 Which::Release(wanted) => *wanted == version,
@@ -158,7 +186,7 @@ impl Changing {
             };
             if is_meant {
                 let file = file.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-                meant.push(Meant { file, sha256, uploaded_at_us, yanked });
+                meant.push(Meant { file, uploaded_at_us, yanked });
             }
         }
         Ok(meant)
@@ -167,21 +195,25 @@ impl Changing {
     async fn set_yanked(
         &self,
         connection: &mut AnyConnection,
+        which: &Which,
         meant: &[Meant],
         yanked: Option<&str>,
     ) -> Result<bool, sqlx::Error> {
-        let mut wrote = false;
-        for file in meant.iter().filter(|file| file.yanked.as_deref() != yanked) {
-            // Its `seq` stays: it says in which order the files came, and a page keeps to that.
-            sqlx::query("UPDATE hosted_file SET yanked = $3 WHERE index_name = $1 AND file = $2")
-                .bind(self.index.as_str())
-                .bind(file.file.as_str())
-                .bind(yanked.map(ToOwned::to_owned))
-                .execute(&mut *connection)
-                .await?;
-            wrote = true;
+        if meant.iter().all(|file| file.yanked.as_deref() == yanked) {
+            return Ok(false);
         }
-        Ok(wrote)
+        let (version, file) = which.filters();
+        let query = sqlx::query(if yanked.is_some() { YANK } else { UNYANK })
+            .bind(self.index.as_str())
+            .bind(self.project.as_str())
+            .bind(version)
+            .bind(file);
+        let query = match yanked {
+            Some(reason) => query.bind(reason),
+            None => query,
+        };
+        query.execute(connection).await?;
+        Ok(true)
     }
 
     async fn set_status(
@@ -213,29 +245,29 @@ impl Changing {
     async fn delete(
         &self,
         connection: &mut AnyConnection,
-        file: &Meant,
+        which: &Which,
         at: Timestamp,
         reason: Option<&str>,
         seq: i64,
     ) -> Result<(), sqlx::Error> {
-        sqlx::query("DELETE FROM hosted_file WHERE index_name = $1 AND file = $2")
+        let (version, file) = which.filters();
+        sqlx::query(BURY)
             .bind(self.index.as_str())
-            .bind(file.file.as_str())
+            .bind(self.project.as_str())
+            .bind(version)
+            .bind(file)
+            .bind(at.as_microsecond())
+            .bind(reason.map(ToOwned::to_owned))
+            .bind(seq)
             .execute(&mut *connection)
             .await?;
-        sqlx::query(
-            "INSERT INTO deleted_file (index_name, file, project, sha256, deleted_at_us, reason, seq) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(self.index.as_str())
-        .bind(file.file.as_str())
-        .bind(self.project.as_str())
-        .bind(file.sha256.clone())
-        .bind(at.as_microsecond())
-        .bind(reason.map(ToOwned::to_owned))
-        .bind(seq)
-        .execute(connection)
-        .await
-        .map(drop)
+        sqlx::query(DELETE)
+            .bind(self.index.as_str())
+            .bind(self.project.as_str())
+            .bind(version)
+            .bind(file)
+            .execute(connection)
+            .await
+            .map(drop)
     }
 }

@@ -50,7 +50,8 @@ pub(super) fn is_tar(bytes: Bytes<'_>) -> Result<bool, NotADistribution> {
     Ok(bytes.get(0, BLOCK)?.is_some_and(|block| Header::read(&block).is_some()))
 }
 
-/// Reads an archive to its last byte. The data of the files that `wanted` gives a longest length for is kept.
+/// Reads an archive to its last byte. The data of the first file that `wanted` gives a longest length for is kept, and of
+/// no other: many would fill memory.
 pub(super) fn read(bytes: Bytes<'_>, wanted: impl Fn(&str) -> Option<usize>) -> Result<Vec<Entry>, NotADistribution> {
     let mut stream = Gunzip::open(bytes)?;
     if is_zip_too(bytes)? {
@@ -58,6 +59,7 @@ pub(super) fn read(bytes: Bytes<'_>, wanted: impl Fn(&str) -> Option<usize>) -> 
     }
     let (mut entries, mut aliases) = (Vec::new(), Vec::new());
     let mut overrides = Overrides::default();
+    let mut kept = false;
     while let Some(header) = next(&mut stream)? {
         if entries.len() >= MOST_ENTRIES {
             return Err(NotADistribution::TooMany);
@@ -79,7 +81,9 @@ pub(super) fn read(bytes: Bytes<'_>, wanted: impl Fn(&str) -> Option<usize>) -> 
         }
         let (header, alias) = std::mem::take(&mut overrides).apply(header)?;
         aliases.extend(alias);
-        entries.push(one(&header, &mut stream, &wanted)?);
+        let entry = one(&header, &mut stream, |name| wanted(name).filter(|_| !kept))?;
+        kept |= matches!(entry.what, What::File(Some(_)));
+        entries.push(entry);
     }
     if overrides != Overrides::default() {
         return Err(NotADistribution::NotATar("its last extended header belongs to no entry"));
@@ -106,7 +110,13 @@ fn one(
     if (name.ends_with('/') && header.kind != Type::Folder) || (header.kind != Type::File && header.size != 0) {
         return Err(refuse(Fault::FolderData));
     }
-    let link = || std::str::from_utf8(&header.link).map(ToOwned::to_owned).map_err(|_| refuse(Fault::NameCoding));
+    let link = || {
+        // At once: many of the longest would fill memory before any is looked at.
+        if header.link.len() > links::LONGEST {
+            return Err(refuse(Fault::LinkLeaves));
+        }
+        std::str::from_utf8(&header.link).map(ToOwned::to_owned).map_err(|_| refuse(Fault::NameCoding))
+    };
     let what = match header.kind {
         Type::File => {
             let size = header.size;

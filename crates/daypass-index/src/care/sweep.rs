@@ -88,9 +88,13 @@ impl Care {
                     swept.removed += 1;
                 }
             } else if self.is_there(&blob).await? {
-                self.files.forget(&key).await?;
+                // Not at once: another sweep may be moving the only copy here at this moment.
+                if today - day >= 2 {
+                    self.files.forget(&key).await?;
+                }
             } else {
-                self.rename(&key, &blob.key()).await?;
+                // A copy: what is in the trash goes when it is old, and never while somebody else moves it.
+                self.copy(&key, &blob.key()).await?;
                 swept.restored += 1;
             }
         }
@@ -124,6 +128,14 @@ impl Care {
         match self.files.length(&blob.key()).await {
             Ok(_) => Ok(true),
             Err(FileStoreError::Absent) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Another replica may have emptied the trash a moment ago.
+    async fn copy(&self, from: &Key, to: &Key) -> Result<(), CareError> {
+        match self.files.objects().copy(from, to).await.map_err(FileStoreError::from) {
+            Ok(()) | Err(FileStoreError::Absent) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }

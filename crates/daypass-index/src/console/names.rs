@@ -203,7 +203,8 @@ fn read<'a>(shared: &'a Shared, source: &'a Source, mut above: Vec<&'a Source>) 
                 // What was pulled through is listed as well as it can be: without it, what is hosted is still found.
                 Part::Upstream(upstream) => {
                     let kept = timeout(LIST_WITHIN, upstream.pages.names()).await.unwrap_or_default();
-                    let private = |name: &ProjectName| above.iter().any(|source| source.reserves(name));
+                    let private =
+                        |name: &ProjectName| above.iter().any(|source| source.keeps_private(&shared.sources, name));
                     names.extend(kept.into_iter().filter(|name| !private(name)));
                 }
             }

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::{
-    http::{HeaderName, HeaderValue, StatusCode, header, request::Parts},
+    http::{HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use daypass_core::{console, request::RequestContext};
@@ -78,9 +78,12 @@ pub(super) fn stop(shared: &Shared, request: &Parts, why: &Stop) -> Response {
     draw(status, &Problem { top, title, what: &what, next, request_id: &request_id })
 }
 
-/// Goes on to where people sign in, and back to this page then.
+/// Goes on to where people sign in, and back to this page then; from a form, to the page that it stood on.
 fn sign_in(request: &Parts) -> Response {
-    let page = request.uri.path_and_query().map_or(console::HOME, |path| path.as_str());
+    let page = match request.method {
+        Method::GET | Method::HEAD => request.uri.path_and_query().map_or(console::HOME, |path| path.as_str()),
+        _ => request.uri.path().strip_suffix("change").unwrap_or(console::HOME),
+    };
     let to = utf8_percent_encode(page, NON_ALPHANUMERIC);
     let location = format!("{}?to={to}", console::SIGN_IN);
     let headers = [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".to_owned())];

@@ -21,7 +21,11 @@ use super::{
     shown,
     visitor::Visitor,
 };
-use crate::{error::Refusal, file_store::blocking, source::Project};
+use crate::{
+    error::Refusal,
+    file_store::blocking,
+    source::{Project, Source},
+};
 
 /// The longest page of a project that is read, in bytes: the index itself reads none that is longer.
 const LONGEST_PAGE: usize = 64 * 1024 * 1024;
@@ -119,6 +123,7 @@ pub(super) async fn page(visitor: &Visitor, index: IndexName, project: &str) -> 
         None => Vec::new(),
     };
     let (hosted, uploaders) = origin(visitor, &index, &name, release).await;
+    let here = hosted && is_hosted_by(visitor, &index, &name).await;
     let chosen = release.map(|release| release.version.to_string());
     let pinned = chosen.as_deref().filter(|_| wanted.is_some());
     let number = visitor.parameter("page").and_then(|page| page.parse().ok()).unwrap_or(1_usize);
@@ -141,8 +146,8 @@ pub(super) async fn page(visitor: &Visitor, index: IndexName, project: &str) -> 
         uploaders,
         hosted,
         downloads: downloads(&Downloads::of(&visitor.shared, &index, &name).await),
-        may_yank: hosted && visitor.may(&index, &name, Action::Yank),
-        may_set_status: hosted && visitor.may(&index, &name, Action::Admin),
+        may_yank: here && visitor.may(&index, &name, Action::Yank),
+        may_set_status: here && visitor.may(&index, &name, Action::Admin),
         standing: status.as_ref().map_or_else(|| "active".to_owned(), |status| shown::short(&status.status, 20)),
         releases: rows(&releases, chosen.as_deref(), number),
         count: releases.all().len(),
@@ -192,6 +197,15 @@ async fn origin(
     let uploaders = files.filter_map(|file| page.find(&file.filename)?.uploader.as_deref());
     let each: BTreeSet<String> = uploaders.take(FILES).map(|one| shown::short(one, 100)).collect();
     (true, each.into_iter().collect())
+}
+
+/// Whether the project is hosted by this very index, and not by one behind it: only there it can be changed.
+async fn is_hosted_by(visitor: &Visitor, index: &IndexName, project: &ProjectName) -> bool {
+    let source = visitor.shared.sources.iter().find(|source| source.name == *index);
+    match source.and_then(Source::hosted) {
+        Some(hosted) => matches!(hosted.look_up(project).await, Ok(Some(_))),
+        None => false,
+    }
 }
 
 fn downloads(count: &Count) -> String {

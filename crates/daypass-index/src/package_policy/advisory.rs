@@ -133,10 +133,13 @@ impl Affected {
     /// Whether a version is affected; one that cannot be read may be, and counts.
     pub(crate) fn may_affect(&self, version: Option<&Version>, text: &str) -> bool {
         let Some(version) = version else { return true };
+        // PEP 440: what is said of a version is said of it with a local part.
+        let public = version.clone().without_local();
         self.every
             || self.versions.contains(version)
+            || self.versions.contains(&public)
             || self.texts.contains(text)
-            || self.ranges.iter().any(|range| range.contains(version))
+            || self.ranges.iter().any(|range| range.contains(version) || range.contains(&public))
     }
 
     fn fixes(&self, version: &Version) -> bool {

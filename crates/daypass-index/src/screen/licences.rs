@@ -9,14 +9,18 @@ use crate::{
     package_policy::{licence::Licence, named::Named},
     page::PageFile,
     source::Project,
+    upstream::Upstream,
 };
 
 /// Of how many files it is remembered.
 const REMEMBERED: u64 = 100_000;
 
 /// The licences of upstream's files that were looked at. Cheap to clone; all clones are the same.
+///
+/// What one upstream says is not believed of another's file. They are told apart by their addresses: all of them live
+/// as long as the server.
 #[derive(Debug, Clone)]
-pub(crate) struct SaidLicences(Cache<(ProjectName, Of), Said>);
+pub(crate) struct SaidLicences(Cache<(usize, ProjectName, Of), Said>);
 
 /// What a licence is of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -65,38 +69,44 @@ impl SaidLicences {
     pub(crate) fn of(&self, project: &Project, name: &ProjectName, file: &PageFile) -> Said {
         let hosted = match project {
             Project::Hosted(page) => page.find(file.name.as_str()),
-            Project::Upstream(..) if file.metadata.is_there() => return self.of_file(name, file),
-            Project::Upstream(..) => return self.of_version(name, file).unwrap_or(Said::Nothing),
+            Project::Upstream(_, upstream) if file.metadata.is_there() => return self.of_file(upstream, name, file),
+            Project::Upstream(_, upstream) => return self.of_version(upstream, name, file).unwrap_or(Said::Nothing),
         };
         hosted.and_then(|file| file.licence.as_deref()).map_or(Said::Nothing, |said| Said::Expression(said.into()))
     }
 
     /// The same, for a page: until somebody has looked into a file itself, another one of its version speaks for it.
     pub(crate) fn on_page(&self, project: &Project, name: &ProjectName, file: &PageFile) -> Said {
-        match self.of(project, name, file) {
-            Said::NotRead => self.of_version(name, file).unwrap_or(Said::NotRead),
-            said => said,
+        match (self.of(project, name, file), project) {
+            (Said::NotRead, Project::Upstream(_, upstream)) => {
+                self.of_version(upstream, name, file).unwrap_or(Said::NotRead)
+            }
+            (said, _) => said,
         }
     }
 
-    fn of_file(&self, name: &ProjectName, file: &PageFile) -> Said {
-        self.0.get(&(name.clone(), Of::File(file.name.clone()))).unwrap_or(Said::NotRead)
+    fn of_file(&self, upstream: &Upstream, name: &ProjectName, file: &PageFile) -> Said {
+        self.0.get(&(place(upstream), name.clone(), Of::File(file.name.clone()))).unwrap_or(Said::NotRead)
     }
 
-    fn of_version(&self, name: &ProjectName, file: &PageFile) -> Option<Said> {
-        self.0.get(&(name.clone(), Of::version(name, &file.name)))
+    fn of_version(&self, upstream: &Upstream, name: &ProjectName, file: &PageFile) -> Option<Said> {
+        self.0.get(&(place(upstream), name.clone(), Of::version(name, &file.name)))
     }
 
     /// Remembers what somebody read in a file's metadata; returns whether that is news.
-    pub(crate) fn learn(&self, name: &ProjectName, file: &FileName, said: &Said) -> bool {
-        let key = (name.clone(), Of::File(file.clone()));
+    pub(crate) fn learn(&self, upstream: &Upstream, name: &ProjectName, file: &FileName, said: &Said) -> bool {
+        let key = (place(upstream), name.clone(), Of::File(file.clone()));
         let is_news = self.0.get(&key).as_ref() != Some(said);
         if is_news {
             self.0.insert(key, said.clone());
-            self.0.insert((name.clone(), Of::version(name, file)), said.clone());
+            self.0.insert((place(upstream), name.clone(), Of::version(name, file)), said.clone());
         }
         is_news
     }
+}
+
+fn place(upstream: &Upstream) -> usize {
+    std::ptr::from_ref(upstream).addr()
 }
 
 impl Of {

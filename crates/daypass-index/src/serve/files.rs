@@ -49,7 +49,7 @@ pub(super) async fn file(
         // The page may be stale, and the file newer.
         given.page = upstream.pages.get_anew(project).await?.page;
     }
-    may_be_had(asking, source, &found, &layers, project, &named.file).await?;
+    may_be_had(asking, &found, &layers, project, &named.file).await?;
     match found {
         Project::Hosted(page) => {
             let file = page.find(named.file.as_str()).ok_or(Refusal::NotFound)?;
@@ -84,7 +84,6 @@ pub(super) async fn file(
 /// Refuses what the index's policy withholds: a lock file of old names it still.
 pub(super) async fn may_be_had(
     asking: &Asking<'_>,
-    source: &Source,
     found: &Project,
     layers: &[&Layer],
     project: &ProjectName,
@@ -95,7 +94,7 @@ pub(super) async fn may_be_had(
         return Err(asking.blocked(project, file, Blocked::quarantined(project, reason)));
     }
     let listed = page.find(file.as_str()).ok_or(Refusal::NotFound)?;
-    let said = licence_of(asking.shared, source, found, layers, listed).await?;
+    let said = licence_of(asking.shared, found, layers, listed).await?;
     asking.require_unblocked(found, layers, listed, said.licence())
 }
 

@@ -4,22 +4,26 @@
 //! Made of the page and of the newest file's metadata, when it is asked for: installers do not. Files are named under
 //! `/packages/`, because a mirror (bandersnatch) takes no other path for one.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     body::Body,
     http::{HeaderValue, Method, header, request::Parts},
     response::Response,
 };
-use daypass_core::names::ProjectName;
+use daypass_core::{
+    digest::Sha256,
+    names::{IndexName, ProjectName},
+    public_url::PublicUrl,
+};
 use mailparse::{MailHeader, MailHeaderMap as _};
 use pep440_rs::Version;
 use serde_json::{Map, Value, json};
 
-use super::Asking;
+use super::{Asking, shown::Shown};
 use crate::{
     error::Refusal,
-    file_store::Blob,
+    file_store::{Blob, blocking},
     memory::SMALL,
     negotiate::is_unchanged,
     page::{PageFile, ProjectPage},
@@ -59,9 +63,49 @@ pub(super) async fn project(
     name: &ProjectName,
     version: Option<&str>,
 ) -> Result<Response, Refusal> {
-    let seen = asking.shown(source, name).await?;
-    let (found, page) = (&seen.project, &seen.page().page);
-    let releases = releases(page);
+    let seen = Arc::new(asking.shown(source, name).await?);
+    let serial = seen.page().page.serial;
+    let (page, version) = (Arc::clone(&seen), version.map(ToOwned::to_owned));
+    let whole = version.is_none();
+    let chosen = in_turn(asking, move || choose(&page, version.as_deref())).await?;
+    let metadata = match chosen.metadata {
+        Some(digest) => metadata(asking, digest).await?,
+        None => Vec::new(),
+    };
+    let place = Place { public_url: asking.shared.public_url.clone(), index: (*asking.index).clone() };
+    let text = in_turn(asking, move || Ok(Text::of(&write(&seen, &place, &chosen.version, whole, &metadata)))).await?;
+    let mut response = text.answer(asking.request, HeaderValue::from_static("application/json"));
+    if let Some(serial) = serial {
+        response.headers_mut().insert("x-pypi-last-serial", serial.into());
+    }
+    Ok(response)
+}
+
+/// Runs `work` where it may block, when it is its turn. It keeps its turn until it is done, even if nobody waits for it
+/// any more.
+async fn in_turn<T: Send + 'static>(
+    asking: &Asking<'_>,
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let turn = Arc::clone(&asking.shared.legacy).acquire_owned().await;
+    let work = move || {
+        let done = work();
+        drop(turn);
+        Ok(done)
+    };
+    blocking(work).await.map_err(|_| Refusal::NotReady("its page cannot be read"))?
+}
+
+/// What the answer is about.
+struct Chosen {
+    /// The version, as the names of its files write it.
+    version: String,
+    /// The metadata of a wheel of it, if one has some.
+    metadata: Option<Sha256>,
+}
+
+fn choose(seen: &Shown, version: Option<&str>) -> Result<Chosen, Refusal> {
+    let releases = releases(&seen.page().page);
     let wanted = match version {
         Some(text) => {
             let parsed: Option<Version> = text.parse().ok();
@@ -70,30 +114,41 @@ pub(super) async fn project(
         }
         None => newest(&releases).unwrap_or_default(),
     };
-    let files = |version: &str| -> Vec<Value> {
-        releases.get(version).into_iter().flatten().map(|file| shown(asking, page, file)).collect()
-    };
-    let metadata = match found {
-        Project::Hosted(_) => {
-            metadata(asking, found, releases.get(wanted).map(Vec::as_slice).unwrap_or_default()).await?
+    let metadata = match &seen.project {
+        Project::Hosted(page) => {
+            let files = releases.get(wanted).into_iter().flatten();
+            let mut hosted = files.filter_map(|file| page.find(file.name.as_str()));
+            hosted.find_map(|file| file.metadata_sha256)
         }
         // What upstream has of a version is in its files; none is fetched for this.
-        Project::Upstream(..) => Vec::new(),
+        Project::Upstream(..) => None,
+    };
+    Ok(Chosen { version: wanted.to_owned(), metadata })
+}
+
+/// Where the project is shown.
+struct Place {
+    public_url: PublicUrl,
+    index: IndexName,
+}
+
+/// Writes the answer; `whole` with all releases.
+fn write(seen: &Shown, place: &Place, wanted: &str, whole: bool, metadata: &[u8]) -> Value {
+    let page = &seen.page().page;
+    let releases = releases(page);
+    let files = |version: &str| -> Vec<Value> {
+        releases.get(version).into_iter().flatten().map(|file| shown(place, page, file)).collect()
     };
     let mut answer = Map::new();
-    answer.insert("info".to_owned(), info(asking, page, wanted, releases.get(wanted), &metadata));
+    answer.insert("info".to_owned(), info(place, page, wanted, releases.get(wanted), metadata));
     answer.insert("last_serial".to_owned(), page.serial.unwrap_or_default().into());
-    if version.is_none() {
+    if whole {
         let all = releases.keys().map(|version| ((*version).to_owned(), Value::from(files(version))));
         answer.insert("releases".to_owned(), Value::Object(all.collect()));
     }
     answer.insert("urls".to_owned(), files(wanted).into());
     answer.insert("vulnerabilities".to_owned(), Value::from(Vec::<Value>::new()));
-    let mut response = json_answer(asking.request, &answer.into(), HeaderValue::from_static("application/json"));
-    if let Some(serial) = page.serial {
-        response.headers_mut().insert("x-pypi-last-serial", serial.into());
-    }
-    Ok(response)
+    Value::Object(answer)
 }
 
 /// The files by version, as their names say it; what has no version is left out.
@@ -127,11 +182,8 @@ fn newest<'a>(releases: &BTreeMap<&'a str, Vec<&PageFile>>) -> Option<&'a str> {
     ranked.max_by(|(one, _), (other, _)| one.cmp(other)).map(|(_, version)| version)
 }
 
-/// The metadata of a wheel among these, if one has some; of a size that is kept in memory.
-async fn metadata(asking: &Asking<'_>, found: &Project, files: &[&PageFile]) -> Result<Vec<u8>, Refusal> {
-    let Project::Hosted(page) = found else { return Ok(Vec::new()) };
-    let mut hosted = files.iter().filter_map(|file| page.find(file.name.as_str()));
-    let Some(digest) = hosted.find_map(|file| file.metadata_sha256) else { return Ok(Vec::new()) };
+/// The metadata of a wheel; of a size that is kept in memory.
+async fn metadata(asking: &Asking<'_>, digest: Sha256) -> Result<Vec<u8>, Refusal> {
     let (blob, sender) = (Blob::hosted(digest), &asking.shared.sender);
     let size = sender.size_of(&blob).await?;
     if size > SMALL {
@@ -144,13 +196,7 @@ async fn metadata(asking: &Asking<'_>, found: &Project, files: &[&PageFile]) -> 
     Ok(bytes.to_vec())
 }
 
-fn info(
-    asking: &Asking<'_>,
-    page: &ProjectPage,
-    version: &str,
-    files: Option<&Vec<&PageFile>>,
-    metadata: &[u8],
-) -> Value {
+fn info(place: &Place, page: &ProjectPage, version: &str, files: Option<&Vec<&PageFile>>, metadata: &[u8]) -> Value {
     let (headers, body) = mailparse::parse_headers(metadata).unwrap_or_default();
     let text = |name: &str| headers.get_first_value(name).filter(|text| !text.is_empty());
     let mut info = Map::new();
@@ -172,7 +218,7 @@ fn info(
     }
     let yanked = !files.is_empty() && files.iter().all(|file| file.yanked.is_some());
     let reason = files.iter().find_map(|file| file.yanked.as_deref().filter(|_| yanked)).filter(|it| !it.is_empty());
-    let here = asking.shared.public_url.join(&format!("/{}/simple/{}/", asking.index, page.name));
+    let here = place.public_url.join(&format!("/{}/simple/{}/", place.index, page.name));
     for (key, value) in [
         ("name", Value::from(page.name.as_str())),
         ("version", version.into()),
@@ -196,9 +242,9 @@ fn urls(headers: &[MailHeader<'_>]) -> Value {
     if urls.is_empty() { Value::Null } else { Value::Object(urls) }
 }
 
-fn shown(asking: &Asking<'_>, page: &ProjectPage, file: &PageFile) -> Value {
+fn shown(place: &Place, page: &ProjectPage, file: &PageFile) -> Value {
     let name = file.name.as_str();
-    let path = format!("/packages/{}/{}/{}", asking.index, page.name, name.replace('+', "%2B"));
+    let path = format!("/packages/{}/{}/{}", place.index, page.name, name.replace('+', "%2B"));
     let (kind, python) = match name.strip_suffix(".whl") {
         Some(stem) => ("bdist_wheel", stem.rsplit('-').nth(2).unwrap_or_default()),
         None => ("sdist", "source"),
@@ -218,7 +264,7 @@ fn shown(asking: &Asking<'_>, page: &ProjectPage, file: &PageFile) -> Value {
         "size": file.size,
         "upload_time": time.map(|time| time.split(['.', 'Z']).next().unwrap_or_default()),
         "upload_time_iso_8601": time,
-        "url": asking.shared.public_url.join(&path),
+        "url": place.public_url.join(&path),
         "yanked": file.yanked.is_some(),
         "yanked_reason": file.yanked.as_deref().filter(|reason| !reason.is_empty()),
     })
@@ -226,24 +272,41 @@ fn shown(asking: &Asking<'_>, page: &ProjectPage, file: &PageFile) -> Value {
 
 /// JSON that is made for one answer.
 pub(super) fn json_answer(request: &Parts, value: &Value, content_type: HeaderValue) -> Response {
-    let text = value.to_string();
-    let etag = crate::content::etag(&daypass_core::digest::Sha256::of(&text));
-    let unchanged = is_unchanged(&request.headers, &etag);
-    let mut response = Response::default();
-    let headers = response.headers_mut();
-    headers.insert(header::ETAG, etag);
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    if unchanged {
-        *response.status_mut() = axum::http::StatusCode::NOT_MODIFIED;
-        return response;
+    Text::of(value).answer(request, content_type)
+}
+
+/// JSON as it is sent, and its tag.
+struct Text {
+    text: String,
+    etag: HeaderValue,
+}
+
+impl Text {
+    fn of(value: &Value) -> Self {
+        let text = value.to_string();
+        let etag = crate::content::etag(&Sha256::of(&text));
+        Self { text, etag }
     }
-    headers.insert(header::CONTENT_TYPE, content_type);
-    headers.insert(header::CONTENT_LENGTH, text.len().into());
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if request.method == Method::GET {
-        *response.body_mut() = Body::from(text);
+
+    fn answer(self, request: &Parts, content_type: HeaderValue) -> Response {
+        let Self { text, etag } = self;
+        let unchanged = is_unchanged(&request.headers, &etag);
+        let mut response = Response::default();
+        let headers = response.headers_mut();
+        headers.insert(header::ETAG, etag);
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        if unchanged {
+            *response.status_mut() = axum::http::StatusCode::NOT_MODIFIED;
+            return response;
+        }
+        headers.insert(header::CONTENT_TYPE, content_type);
+        headers.insert(header::CONTENT_LENGTH, text.len().into());
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if request.method == Method::GET {
+            *response.body_mut() = Body::from(text);
+        }
+        response
     }
-    response
 }
 
 #[cfg(test)]

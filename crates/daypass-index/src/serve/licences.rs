@@ -38,7 +38,7 @@ pub(super) async fn look_ahead(shared: &Shared, source: &Source, project: &Proje
     let is_first_of_its_version = |file: &&PageFile| versions.insert(Named::of(&page.name, file.name.as_str()).version);
     let with_metadata = page.files.iter().rev().filter(|file| file.metadata.is_there());
     let files = with_metadata.filter(is_first_of_its_version).take(LOOKED_AT);
-    let looking = join_all(files.map(|file| look(shared, source, upstream, &page.name, file)));
+    let looking = join_all(files.map(|file| look(shared, upstream, &page.name, file)));
     if tokio::time::timeout(PATIENCE, looking).await.is_err() {
         tracing::warn!(project = %page.name, "licences could not be looked at in time");
     }
@@ -47,7 +47,6 @@ pub(super) async fn look_ahead(shared: &Shared, source: &Source, project: &Proje
 /// What a file says about its licence, if a policy asks for it.
 pub(super) async fn licence_of(
     shared: &Shared,
-    source: &Source,
     project: &Project,
     layers: &[&Layer],
     file: &PageFile,
@@ -55,22 +54,19 @@ pub(super) async fn licence_of(
     let name = &project.page().page.name;
     match (shared.licences.of(project, name, file), project) {
         (Said::NotRead, Project::Upstream(_, upstream)) if layers.iter().any(|layer| layer.reads_licences()) => {
-            look(shared, source, upstream, name, file).await
+            look(shared, upstream, name, file).await
         }
         (said, _) => Ok(said),
     }
 }
 
-async fn look(
-    shared: &Shared,
-    source: &Source,
-    upstream: &Upstream,
-    project: &ProjectName,
-    file: &PageFile,
-) -> Result<Said, Refusal> {
+async fn look(shared: &Shared, upstream: &Upstream, project: &ProjectName, file: &PageFile) -> Result<Said, Refusal> {
     let said = read(shared, upstream, project, file).await?;
-    if shared.licences.learn(project, &file.name, &said) {
-        source.screen.forget(project);
+    if shared.licences.learn(upstream, project, &file.name, &said) {
+        // An index that is made of this one shows it, too.
+        for source in &shared.sources {
+            source.screen.forget(project);
+        }
     }
     Ok(said)
 }

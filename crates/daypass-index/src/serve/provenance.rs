@@ -23,7 +23,7 @@ pub(super) async fn provenance(
 ) -> Result<Response, Refusal> {
     let file: FileName = file.parse().map_err(|_| Refusal::NotFound)?;
     let (found, layers) = source.project_through(Want::File, &asking.shared.sources, project).await?;
-    may_be_had(asking, source, &found, &layers, project, &file).await?;
+    may_be_had(asking, &found, &layers, project, &file).await?;
     match found {
         Project::Hosted(page) => {
             let listed = page.find(file.as_str()).ok_or(Refusal::NotFound)?;

@@ -27,6 +27,9 @@ pub(crate) enum UploadRefusal {
     /// The project is in somebody else's namespace (PEP 752).
     #[error("project `{0}` is in the namespace `{1}`: only who was granted `{1}-*` by name uploads into it")]
     Namespace(ProjectName, ProjectName),
+    /// The index's view leaves the project out.
+    #[error("project `{0}` is left out of index `{1}`: nobody could install it from there, so upload to another index")]
+    LeftOut(ProjectName, IndexName),
     /// The project takes no files.
     #[error("{0}")]
     Closed(String),
@@ -54,6 +57,7 @@ impl UploadRefusal {
             Self::Exists(_) => (StatusCode::CONFLICT, "Conflict", "file_exists"),
             Self::Deleted(_) => (StatusCode::CONFLICT, "Conflict", "file_name_used"),
             Self::Namespace(..) => (StatusCode::CONFLICT, "Conflict", "namespace_foreign"),
+            Self::LeftOut(..) => (StatusCode::FORBIDDEN, "Forbidden", "project_left_out"),
             Self::Closed(_) => (StatusCode::FORBIDDEN, "Forbidden", "project_closed"),
             Self::Attestations(_) => (StatusCode::BAD_REQUEST, "Bad Request", "attestations_refused"),
             Self::NotHosting(_) => (StatusCode::FORBIDDEN, "Forbidden", "index_hosts_nothing"),

@@ -1,6 +1,8 @@
 //! How many uploads come at a time, and how many are read at a time.
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use std::sync::Arc;
+
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 use crate::{error::Refusal, options::Pace};
 
@@ -14,12 +16,12 @@ const CHECKS: usize = 8;
 pub(crate) struct Turns {
     pace: Pace,
     uploads: Semaphore,
-    checks: Semaphore,
+    checks: Arc<Semaphore>,
 }
 
 impl Turns {
     pub(crate) fn new(pace: Pace) -> Self {
-        Self { pace, uploads: Semaphore::new(UPLOADS), checks: Semaphore::new(CHECKS) }
+        Self { pace, uploads: Semaphore::new(UPLOADS), checks: Arc::new(Semaphore::new(CHECKS)) }
     }
 
     /// How long things may take.
@@ -29,16 +31,16 @@ impl Turns {
 
     /// Waits for a turn to send.
     pub(super) async fn upload(&self) -> Result<SemaphorePermit<'_>, Refusal> {
-        self.wait(&self.uploads).await
+        self.wait(self.uploads.acquire()).await
     }
 
-    /// Waits for a turn to be read.
-    pub(super) async fn check(&self) -> Result<SemaphorePermit<'_>, Refusal> {
-        self.wait(&self.checks).await
+    /// Waits for a turn to be read. It belongs to whatever reads, which goes on when the client is gone.
+    pub(super) async fn check(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        self.wait(Arc::clone(&self.checks).acquire_owned()).await
     }
 
-    async fn wait<'a>(&self, turns: &'a Semaphore) -> Result<SemaphorePermit<'a>, Refusal> {
-        match tokio::time::timeout(self.pace.turn, turns.acquire()).await {
+    async fn wait<T>(&self, turn: impl Future<Output = Result<T, AcquireError>>) -> Result<T, Refusal> {
+        match tokio::time::timeout(self.pace.turn, turn).await {
             Ok(Ok(turn)) => Ok(turn),
             Ok(Err(_)) | Err(_) => Err(Refusal::NotReady("too many uploads are under way")),
         }

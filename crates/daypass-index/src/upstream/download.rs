@@ -40,6 +40,11 @@ const BATCH: usize = 1024 * 1024;
 /// How many bytes of a file are passed on before it is verified, at most: of a part that does not come in its turn.
 const PASSED_ON: u64 = 1024 * 1024;
 
+/// How many bytes at the end of a stream are withheld: more than parts that were passed on can make up for.
+fn withheld(size: u64) -> u64 {
+    WITHHELD.saturating_add(PASSED_ON.min(size / 4))
+}
+
 /// A file that is coming.
 pub(crate) struct Download {
     progress: watch::Receiver<Progress>,
@@ -103,7 +108,7 @@ impl Download {
             Progress::Written(written) => written,
             Progress::Kept(_) | Progress::Failed(_) => return false,
         };
-        if part.end <= readable.saturating_add(WITHHELD) && part.end <= size.saturating_sub(WITHHELD) {
+        if part.end <= readable.saturating_add(WITHHELD) && part.end <= size.saturating_sub(withheld(size)) {
             return false;
         }
         let most = PASSED_ON.min(size / 4);
@@ -141,7 +146,7 @@ impl Stream {
             let now = *self.progress.borrow_and_update();
             let until = match now {
                 Progress::Kept(_) => self.size,
-                Progress::Written(written) => written.min(self.size.saturating_sub(WITHHELD)),
+                Progress::Written(written) => written.min(self.size.saturating_sub(withheld(self.size))),
                 Progress::Asked => 0,
                 Progress::Failed(error) => return Err(io::Error::other(error)),
             };

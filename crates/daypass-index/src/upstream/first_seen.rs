@@ -5,11 +5,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use daypass_core::names::ProjectName;
+use daypass_core::{Timestamp, names::ProjectName};
 use object_store::path::Path as Key;
 
 use super::pages::Inner;
-use crate::{file_store::FileStoreError, page::ProjectPage};
+use crate::{
+    file_store::FileStoreError,
+    page::{PageFile, ProjectPage},
+};
 
 /// How many files are remembered that are on the page no more.
 const MOST_BYGONE: usize = 20_000;
@@ -20,7 +23,7 @@ type Seen = BTreeMap<Box<str>, i64>;
 impl Inner {
     /// Says of each file without an upload time when it was first seen, and remembers it.
     pub(super) async fn first_seen(&self, project: &ProjectName, page: &mut ProjectPage, before: Option<&ProjectPage>) {
-        if page.files.iter().all(|file| file.upload_time.is_some()) {
+        if page.files.iter().all(says_when) {
             return;
         }
         let key = self.seen_key(project);
@@ -50,10 +53,15 @@ impl Inner {
     }
 }
 
+/// Whether its source says when it was uploaded, in a way that can be read.
+fn says_when(file: &PageFile) -> bool {
+    file.upload_time.as_deref().is_some_and(|time| time.parse::<Timestamp>().is_ok())
+}
+
 /// Gives the page's files their times; returns whether there is something new to remember.
 fn mark(page: &mut ProjectPage, seen: &mut Seen, now: i64) -> bool {
     let mut has_news = false;
-    for file in page.files.iter_mut().filter(|file| file.upload_time.is_none()) {
+    for file in page.files.iter_mut().filter(|file| !says_when(file)) {
         let then = *seen.entry(file.name.as_str().into()).or_insert_with(|| {
             has_news = true;
             now

@@ -14,7 +14,7 @@ use url::Url;
 
 use super::{
     Shelf, UpstreamError,
-    client::UpstreamClient,
+    client::{UpstreamClient, in_time},
     files::object_name,
     spec::{Age, Freshness},
 };
@@ -105,7 +105,9 @@ impl Inner {
             self.known.insert(key, kept.clone());
             return Ok(kept.clone());
         }
-        match self.fetch(url).await {
+        // Each step has its own limit; this one is for whoever drips.
+        let limit = self.client.pace.first_byte.saturating_add(self.client.pace.idle);
+        match in_time(limit, self.fetch(url)).await.and_then(|fetched| fetched) {
             Ok(fetched) => {
                 let bytes = serde_json::to_vec(&fetched).unwrap_or_default();
                 if let Err(error) = self.files.put(at, bytes.into()).await {

@@ -113,6 +113,22 @@ async fn a_reserved_name_is_never_asked_upstream_and_its_neighbour_is() {
 }
 
 #[tokio::test]
+async fn what_an_index_keeps_private_is_private_in_those_that_are_made_of_it() {
+    let upstream = Upstream::start();
+    upstream.add_wheel(&Wheel::new("acme-new", "9.0"));
+    upstream.add_wheel(&Wheel::new("acmex", "9.0"));
+    let reserved = vec!["acme-*".parse().unwrap()];
+    let world = World::made_of(vec![
+        IndexSpec { reserved, ..index("private", vec![SourceSpec::Hosted]) },
+        index("python", vec![SourceSpec::Index(name("private")), behind(&upstream)]),
+    ])
+    .await;
+    assert_eq!(world.get("/python/simple/acme-new/").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(upstream.all_hits(), 0);
+    assert_eq!(files(&world, "acmex").await, ["acmex-9.0-py3-none-any.whl"]);
+}
+
+#[tokio::test]
 async fn a_view_shows_its_projects_only() {
     let upstream = Upstream::start();
     upstream.add_wheel(&Wheel::new("requests", "1.0"));

@@ -414,6 +414,19 @@ async fn a_project_that_is_closed_and_a_name_that_was_deleted_take_no_files() {
 }
 
 #[tokio::test]
+async fn what_the_view_of_an_index_leaves_out_is_not_uploaded_to_it() {
+    use daypass_index::{IndexSpec, View};
+    let view = View { only: Some(vec!["other".parse().unwrap()]), before: None };
+    let index = IndexSpec { view, ..IndexSpec::simple("python".parse().unwrap(), None) };
+    let world = World::made_of(vec![index]).await;
+    let (status, code, detail) = refused(&world.upload(&upload_of(&wheel())).await);
+    assert_eq!((status, &*code), (403, "project_left_out"));
+    assert!(detail.contains("acme-hello"), "{detail}");
+    nothing_is_there(&world).await;
+    assert_eq!(world.upload(&upload_of(&Wheel::new("other", "1.0"))).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn into_a_namespace_uploads_only_who_was_granted_it_by_name() {
     use daypass_index::{IndexSpec, Namespace, Namespaces};
     let namespace = Namespace { name: "acme".parse().unwrap(), owner: None };

@@ -25,16 +25,29 @@ const MOMENT: Duration = Duration::from_secs(30);
 /// How many answers are kept for that.
 const REMEMBERED: u64 = 1_000;
 
+/// How many sessions are renewed at a time, at most.
+const TURNS: usize = 64;
+
+/// How long one waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Renewals of the last moment, by the digest of the refresh token that was spent. Kept per process: where another
 /// replica answers the second tab, its person signs in anew.
 pub(crate) struct Renewals {
     known: Cache<Sha256, Arc<Pass>>,
-    turn: Mutex<()>,
+    /// Which one it is, the digest says: the same token always has the same.
+    turns: [Mutex<()>; TURNS],
 }
 
 impl Renewals {
     pub(crate) fn new() -> Self {
-        Self { known: Cache::builder().max_capacity(REMEMBERED).time_to_live(MOMENT).build(), turn: Mutex::new(()) }
+        let known = Cache::builder().max_capacity(REMEMBERED).time_to_live(MOMENT).build();
+        Self { known, turns: std::array::from_fn(|_| Mutex::new(())) }
+    }
+
+    fn turn(&self, digest: &Sha256) -> Option<&Mutex<()>> {
+        let [first, ..] = digest.as_bytes();
+        self.turns.get(usize::from(*first) % TURNS)
     }
 }
 
@@ -54,8 +67,13 @@ pub(super) enum Renewal {
 pub(super) async fn renew(parts: &Parts, caller: &Caller, headers: &HeaderMap) -> Renewal {
     let Some(presented) = Cookies::of(parts).refresh_token(headers) else { return Renewal::None };
     let (renewals, digest) = (&parts.console, Sha256::of(presented.expose()));
-    // One after the other; each takes no longer than the store's own patience.
-    let _turn = renewals.turn.lock().await;
+    if let Some(pass) = renewals.known.get(&digest) {
+        return Renewal::Renewed(pass);
+    }
+    // Those of the same session one after the other; each takes no longer than the store's own patience.
+    let Some(turn) = renewals.turn(&digest) else { return Renewal::NotNow };
+    let Ok(_turn) = tokio::time::timeout(PATIENCE, turn.lock()).await else { return Renewal::NotNow };
+    // The one before may have done it.
     if let Some(pass) = renewals.known.get(&digest) {
         return Renewal::Renewed(pass);
     }

@@ -115,6 +115,30 @@ pub(super) fn indexes(
     Ok(indexes)
 }
 
+/// Whether a source, or one that it is made of, is such.
+fn reaches(before: &[IndexSpec], source: &SourceSpec, is: &dyn Fn(&SourceSpec) -> bool) -> bool {
+    let behind = |name: &IndexName| before.iter().find(|index| index.name == *name);
+    is(source)
+        || matches!(source, SourceSpec::Index(name) if behind(name)
+            .is_some_and(|index| index.sources.iter().any(|source| reaches(before, source, is))))
+}
+
+/// Whether a source hosts projects that its view, or one behind it, leaves out.
+fn hides(before: &[IndexSpec], source: &SourceSpec) -> bool {
+    let SourceSpec::Index(name) = source else { return false };
+    let Some(index) = before.iter().find(|index| index.name == *name) else { return false };
+    let narrows = index.view.only.is_some() && reaches(before, source, &is_hosted);
+    narrows || index.sources.iter().any(|source| hides(before, source))
+}
+
+fn is_hosted(source: &SourceSpec) -> bool {
+    *source == SourceSpec::Hosted
+}
+
+fn is_upstream(source: &SourceSpec) -> bool {
+    matches!(source, SourceSpec::Upstream(_))
+}
+
 impl WrittenIndex {
     /// `before` are the indexes that are written above this one: only they may be among its sources, so that there is
     /// no circle.
@@ -150,6 +174,20 @@ impl WrittenIndex {
             };
             if sources.contains(&source) {
                 return Err(bad("has the same source twice".to_owned()));
+            }
+            // Promise 8: an upstream would be asked for private names first.
+            let leads_out = |source: &SourceSpec| reaches(before, source, &is_upstream);
+            if reaches(before, &source, &is_hosted) && sources.iter().any(leads_out) {
+                return Err(bad(
+                    "has hosted projects behind an upstream, which would be asked for their names first: \
+                                put whatever hosts projects before it"
+                        .to_owned(),
+                ));
+            }
+            if is_upstream(&source) && sources.iter().any(|source| hides(before, source)) {
+                return Err(bad("has an upstream behind a view that leaves hosted projects out, and would ask for \
+                                their names: put the upstream behind another index"
+                    .to_owned()));
             }
             sources.push(source);
         }
@@ -224,6 +262,11 @@ mod tests {
             "name = \"a\"\nnamespaces = [{ name = \"acme\" }, { name = \"Acme\" }]",
             "name = \"a\"\nnamespaces = [{ name = \"acme\", owners = [] }]",
             "name = \"a\"\nview = { project = [\"a\"] }",
+            "name = \"a\"\nsources = [{ upstream = \"https://m.example.com/\" }, \"hosted\"]",
+            "name = \"a\"\nupstream = \"https://m.example.com/\"\n[[index]]\nname = \"b\"\n\
+             sources = [{ index = \"a\" }, \"hosted\"]",
+            "name = \"a\"\nview = { projects = [\"x\"] }\n[[index]]\nname = \"b\"\n\
+             sources = [{ index = \"a\" }, { upstream = \"https://m.example.com/\" }]",
             "name = \"a\"\n[[index]]\nname = \"a\"",
         ] {
             assert!(read(&format!("[[index]]\n{bad}")).is_err(), "{bad}");

@@ -89,6 +89,8 @@ fn an_upstream_with_an_authority_and_a_password_of_its_own_is_pulled_through() {
     let wheel = Wheel::new(PUBLIC, "3.0");
     let mirror = Mirror::start(&stage, world.folder(), &wheel);
     fs::write(world.path("mirror.password"), "hidden\n").unwrap();
+    // Its pages are HTML without upload times: the files would wait from now on.
+    fs::write(world.path("mirror.package.toml"), "unknown_age = \"pass\"\n").unwrap();
     let page = format!("/python/simple/{PUBLIC}/");
     let url = format!("https://localhost:{}/simple/", mirror.port);
     let credential = "username = \"reader\", password_file = \"mirror.password\"";
@@ -100,7 +102,10 @@ fn an_upstream_with_an_authority_and_a_password_of_its_own_is_pulled_through() {
         let config = world.path("mirror.toml");
         fs::write(
             &config,
-            format!("[[index]]\nname = \"python\"\nsources = [\"hosted\", {{ upstream = \"{url}\"{keys} }}]\n"),
+            format!(
+                "[[index]]\nname = \"python\"\npackage_policy = \"mirror.package.toml\"\n\
+                 sources = [\"hosted\", {{ upstream = \"{url}\"{keys} }}]\n"
+            ),
         )
         .unwrap();
         let mut command = daypassd();

@@ -47,12 +47,7 @@ struct Rule {
 
 const RULES: [Rule; 11] = [
     rule("Summary", "1.0", |text| text.chars().count() <= 512 && !text.contains('\n'), "more than a line of 512"),
-    rule(
-        "Requires-Python",
-        "1.0",
-        |text| text.is_empty() || text.parse::<VersionSpecifiers>().is_ok(),
-        "no version specifiers (PEP 440)",
-    ),
+    rule("Requires-Python", "1.0", is_requires_python, "no version specifiers (PEP 440) of at most 4096 bytes"),
     rule("Requires-Dist", "1.0", requirement::is_requirement, "no requirement (PEP 508)"),
     rule("Provides-Extra", "2.1", requirement::is_name, "no name of an extra"),
     rule("Project-URL", "1.2", is_labelled_url, "no label and URL with a comma between"),
@@ -96,6 +91,11 @@ pub(super) fn check(fields: &Fields<'_>) -> Result<Known, MetadataFault> {
         return Err(MetadataFault::TwoLicenses);
     }
     Ok(Known { metadata_version, project, version })
+}
+
+/// It stands on every page once for each file, so it is short.
+fn is_requires_python(text: &str) -> bool {
+    text.len() <= 4096 && (text.is_empty() || text.parse::<VersionSpecifiers>().is_ok())
 }
 
 fn is_labelled_url(text: &str) -> bool {

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::{Entry, What};
 use crate::archive::{Fault, NotADistribution, entry_name, fault::entry as refuse};
 
-/// The longest target.
-const LONGEST: usize = 1024;
+/// The longest target, in bytes.
+pub(super) const LONGEST: usize = 1024;
 
 /// Checks where all links lead, and that nothing is unpacked through one.
 pub(super) fn check(entries: &[Entry], names: &HashSet<&str>) -> Result<(), NotADistribution> {
