@@ -61,7 +61,8 @@ fn done() -> Response {
     (StatusCode::OK, NO_STORE, "{}").into_response()
 }
 
-async fn revoke(parts: &Parts, caller: &Caller, raw: &str) -> Response {
+/// Ends what `raw` is, whoever asks: they hold it.
+pub(crate) async fn revoke(parts: &Parts, caller: &Caller, raw: &str) -> Response {
     if let Some(digest) = Kind::RefreshToken.digest(raw) {
         return match end_session(parts, caller, &digest).await {
             Ok(()) => done(),

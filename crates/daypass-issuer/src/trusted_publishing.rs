@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Router,
+    Json, Router,
     extract::{RawQuery, Request, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
@@ -28,7 +28,7 @@ use crate::{
     form::Form,
     issuer::Parts,
     refusal::Refusal,
-    token_endpoint,
+    revocation, token_endpoint,
 };
 
 mod discovery;
@@ -39,6 +39,9 @@ const AUDIENCE: &str = "/_/oidc/audience";
 
 /// Where they exchange it.
 const MINT_TOKEN: &str = "/_/oidc/mint-token";
+
+/// Where they give it back when they are done.
+const BURN_TOKEN: &str = "/_/oidc/burn-token";
 
 /// How long the access token lives, in seconds. PEP 807: at least 15 minutes, at most 6 hours.
 const LIFE: i64 = 15 * 60;
@@ -53,6 +56,7 @@ pub(crate) fn routes() -> Router<Arc<Parts>> {
     Router::new()
         .route(AUDIENCE, get(audience))
         .route(MINT_TOKEN, post(mint))
+        .route(BURN_TOKEN, post(burn))
         .route("/.well-known/pytp", get(discovery::get))
 }
 
@@ -96,6 +100,30 @@ async fn mint(State(parts): State<Arc<Parts>>, RawQuery(query): RawQuery, reques
             refused(code, &token_endpoint::refuse(&parts, &caller, refusal).await)
         }
     }
+}
+
+/// What an uploader gives back.
+#[derive(Deserialize)]
+struct Burnt {
+    token: String,
+}
+
+/// RFC 7009 in another wire form: whoever holds an access token may end it. What is none of ours is answered the same.
+async fn burn(State(parts): State<Arc<Parts>>, request: Request) -> Response {
+    let caller = Caller::of(request.extensions(), request.headers());
+    let body = match body::read(request).await {
+        Ok((_, body)) => body,
+        Err(refusal) => return refused("invalid-payload", &refusal.answer),
+    };
+    let Ok(burnt) = serde_json::from_slice::<Burnt>(&body) else {
+        let text = "send a JSON object with the access token as its `token`";
+        return refused("invalid-payload", &OAuthError::invalid_request(text));
+    };
+    let answer = revocation::revoke(&parts, &caller, &burnt.token).await;
+    if answer.status() != StatusCode::OK {
+        return answer;
+    }
+    (StatusCode::ACCEPTED, Json(json!({ "message": "Accepted" }))).into_response()
 }
 
 async fn exchanged(parts: &Parts, caller: &Caller, query: Option<&str>, request: Request) -> Result<Issued, Refusal> {

@@ -118,6 +118,23 @@ async fn a_token_is_minted_once_and_the_exchange_counts_too() {
 }
 
 #[tokio::test]
+async fn an_access_token_that_is_given_back_is_revoked_and_anything_else_is_nothing() {
+    let house = house().await;
+    let access = mint(&house, &house.outside_token(json!({}))).await.json()["token"].as_str().unwrap().to_owned();
+    let burn = async |body: String| mint_at(&house, "/_/oidc/burn-token", body).await;
+    let answer = burn(json!({ "token": access }).to_string()).await;
+    assert_eq!((answer.status, answer.json()), (202, json!({ "message": "Accepted" })));
+    let event = house.last_event().await;
+    assert_eq!((event.kind, event.token_sha256), (AuditKind::TokenRevoked, Some(Sha256::of(&access))));
+
+    for nothing in ["nonsense", ""] {
+        assert_eq!(burn(json!({ "token": nothing }).to_string()).await.status, 202, "{nothing}");
+    }
+    assert_eq!(house.last_event().await.token_sha256, Some(Sha256::of(&access)));
+    assert_snapshot!(printed(&burn("{}".to_owned()).await), @"422 invalid-payload: send a JSON object with the access token as its `token`");
+}
+
+#[tokio::test]
 async fn every_refusal_says_why_to_whoever_holds_a_genuine_token_and_nothing_to_a_stranger() {
     let house = house().await;
     let refused = async |claims: Value| printed(&mint(&house, &house.outside_token(claims)).await);

@@ -173,10 +173,13 @@ fn uv_publishes_from_a_job_with_no_secret() {
     let uploaded = repository.world.audit_of("file.uploaded");
     assert_eq!((&uploaded[0]["identity"], &uploaded[0]["project"]), (&json!("ci/release"), &json!("acme-new")));
 
-    // The same access token reads the page that says that the file is there.
-    let again = repository.uv(&[&wheel], &["--check-url", &repository.url("/python/simple/")]);
-    succeeded(&again);
-    assert!(text(&again).contains("already exists"), "{}", text(&again));
+    // uv gave its access token back.
+    let revoked = repository.world.audit_of("token.revoked");
+    assert_eq!(revoked[0]["token_sha256"], uploaded[0]["token_sha256"], "{revoked:?}");
+
+    // The same file again is fine.
+    succeeded(&repository.uv(&[&wheel], &[]));
+    assert_eq!(repository.world.audit_of("file.uploaded").len(), 1);
 
     // Somebody else's project is not this job's to publish.
     let other = repository.wheel("sunny-new", "1.0");
