@@ -133,13 +133,12 @@ impl Affected {
     /// Whether a version is affected; one that cannot be read may be, and counts.
     pub(crate) fn may_affect(&self, version: Option<&Version>, text: &str) -> bool {
         let Some(version) = version else { return true };
-        // PEP 440: what is said of a version is said of it with a local part.
-        let public = version.clone().without_local();
         self.every
             || self.versions.contains(version)
-            || self.versions.contains(&public)
+            // PEP 440: `==1.2` is also `1.2+local`. In a range the local part counts: it may be what mends it.
+            || self.versions.contains(&version.clone().without_local())
             || self.texts.contains(text)
-            || self.ranges.iter().any(|range| range.contains(version) || range.contains(&public))
+            || self.ranges.iter().any(|range| range.contains(version))
     }
 
     fn fixes(&self, version: &Version) -> bool {
@@ -346,6 +345,7 @@ mod tests {
             ("2.3+cgr.1", false),
             ("3.1", true),
             ("3.1.0", true),
+            ("3.1+cu121", true),
             ("3.2", false),
             // What cannot be read may be anything.
             ("weird", true),
