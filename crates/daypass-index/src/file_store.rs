@@ -124,7 +124,7 @@ impl FileStore {
         Self { objects, scratch, in_folder, turns, uses, upstream_quota: None }
     }
 
-    /// The same, with at most so many bytes of upstream's files; see [`quota`].
+    /// The same, with at most so many bytes of upstream's files; see `quota`.
     #[must_use]
     pub fn with_upstream_quota(mut self, bytes: Option<u64>) -> Self {
         self.upstream_quota = bytes;
