@@ -1,11 +1,9 @@
 //! `RECORD`: the files of a wheel and their digests, as CSV (PEP 376, PEP 427).
 
-use std::fmt::Write as _;
-
 use std::collections::HashMap;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use daypass_core::digest::Sha256;
+use daypass_core::digest::{Sha256, hexadecimal};
 
 use super::NotADistribution;
 
@@ -73,11 +71,7 @@ impl Record {
 /// URL-safe Base64 without padding; some builders left it on.
 fn sha256(digest: &str) -> Option<Sha256> {
     let bytes = URL_SAFE_NO_PAD.decode(digest.trim_end_matches('=')).ok()?;
-    let hexadecimal: String = bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
-    hexadecimal.parse().ok()
+    hexadecimal(&bytes).parse().ok()
 }
 
 /// The fields of a line as Python's `csv` reads them: quotes around a field, doubled within.

@@ -1,9 +1,10 @@
 //! That a transparency log has an attestation, and since when (Rekor's entries of kind `dsse`, version 0.0.1).
 
-use std::fmt::Write as _;
-
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use daypass_core::{SignedDuration, Timestamp, digest::Sha256};
+use daypass_core::{
+    SignedDuration, Timestamp,
+    digest::{Sha256, hexadecimal},
+};
 use serde::{Deserialize, Deserializer, de};
 
 use super::{
@@ -128,10 +129,7 @@ pub(super) fn verify(
 /// What the log signs with a time: canonical JSON (RFC 8785). All values are numbers, Base64 and hexadecimal, so
 /// nothing needs an escape.
 fn promised(entry: &Entry, at: Timestamp) -> String {
-    let log_id: String = entry.log_id.key_id.0.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
+    let log_id = hexadecimal(&entry.log_id.key_id.0);
     format!(
         r#"{{"body":"{}","integratedTime":{},"logID":"{log_id}","logIndex":{}}}"#,
         STANDARD.encode(&entry.canonicalized_body.0),

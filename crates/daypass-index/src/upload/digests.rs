@@ -3,6 +3,7 @@
 use std::{fs::File, io};
 
 use blake2::{Blake2b, Digest as _, digest::consts::U32};
+use daypass_core::digest::hexadecimal;
 use md5::Md5;
 
 use super::{UploadRefusal, claims::Claims, content::Content};
@@ -63,13 +64,4 @@ fn others(file: &File, wants_blake2: bool, wants_md5: bool) -> io::Result<(Strin
             md5.update(read);
         }
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a text does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
