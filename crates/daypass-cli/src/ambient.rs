@@ -152,8 +152,10 @@ impl Seen {
 /// What an outside token is wanted for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
-    /// Who is to accept it: its audience.
+    /// Who is to accept it.
     pub(crate) server: &'a PublicUrl,
+    /// The audience of the outside token: the server, unless a person said otherwise.
+    pub(crate) audience: &'a str,
     /// The identity to assume; empty where the server chooses.
     pub(crate) identity: &'a str,
 }
@@ -243,17 +245,17 @@ impl Ambient {
     /// Gets an outside token that may be sent to `server`.
     pub(crate) fn proof_for(self, machine: &dyn Machine, server: &Server, pairing: Pairing) -> Result<Proof, Failure> {
         self.check(machine, &server.url)?;
-        let asked = Asked { server: &server.url, identity: server.identity_or_empty() };
+        let asked = Asked { server: &server.url, audience: server.audience(), identity: server.identity_or_empty() };
         let proof = (self.0.get)(machine, asked)?;
         match &proof {
-            Proof::Jwt(outside_token) => self.check_addressee(outside_token, &server.url, pairing)?,
+            Proof::Jwt(outside_token) => self.check_addressee(outside_token, server, pairing)?,
             // The server is inside what was signed.
             Proof::AwsSigv4(_) => {}
         }
         Ok(proof)
     }
 
-    fn check_addressee(self, outside_token: &Secret, server: &PublicUrl, pairing: Pairing) -> Result<(), Failure> {
+    fn check_addressee(self, outside_token: &Secret, server: &Server, pairing: Pairing) -> Result<(), Failure> {
         if !looks_like_a_jwt(outside_token.expose()) {
             return Err(Failure::new(
                 Status::SignInNeeded,
@@ -262,14 +264,15 @@ impl Ambient {
             .hint("an identity token is a JWT: three parts of letters and digits, separated by dots"));
         }
         let pairing = if self.0.audience == Audience::Asked { Pairing::ByAudience } else { pairing };
-        pairing.check(outside_token, server).map_err(|failure| match self.0.audience {
-            Audience::Asked => failure.hint(format!("{} was asked for one for `{server}`", self.0.title)),
+        pairing.check(outside_token, &server.url, server.audience()).map_err(|failure| match self.0.audience {
+            Audience::Asked => failure.hint(format!("{} was asked for one for `{}`", self.0.title, server.audience())),
             Audience::Set => failure.hint(format!(
                 "set it up for `{server}`; where {} has only one audience, `DAYPASS_AMBIENT={name}` together with \
                  `DAYPASS_SERVER={server}`, or `daypass login {server} --ambient {name}`, says that it is for this server, \
                  whose policy must name that audience",
                 self.0.title,
-                name = self.0.name
+                name = self.0.name,
+                server = server.url
             )),
         })
     }

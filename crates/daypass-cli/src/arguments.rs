@@ -9,10 +9,11 @@ use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use daypass_core::secret::Secret;
 
-use crate::ambient::Choice;
+use crate::{ambient::Choice, identity_token::addressee::TokenAudience};
 
 mod admin;
 mod audit;
+pub(crate) mod ci;
 pub(crate) mod index;
 pub(crate) mod pull_token;
 
@@ -40,6 +41,7 @@ Environment variables:
   DAYPASS_IDENTITY_TOKEN  The token that proves who this is: its value or path
   DAYPASS_AMBIENT         Who vouches for this job or machine: a name, `auto`, `off`
   DAYPASS_CONFIG          The configuration file, instead of the user's own
+  DAYPASS_CACHE           The folder for credentials, instead of the user's own
 
 Exit codes:
   0  Done
@@ -69,6 +71,9 @@ pub(crate) enum Command {
     Status(Status),
     Ambient(Ambient),
     Logout(Logout),
+    /// Sets a CI job up with its own identity, and cleans up after it
+    #[command(subcommand, arg_required_else_help = true)]
+    Ci(ci::Ci),
     /// Keys of machines that nothing else vouches for
     #[command(subcommand, arg_required_else_help = true)]
     ServiceAccount(ServiceAccount),
@@ -151,6 +156,10 @@ pub(crate) struct Login {
     /// is here. Remembered, and asked again for each credential
     #[arg(long, value_name = "NAME", conflicts_with = "identity_token")]
     pub(crate) ambient: Option<Choice>,
+    /// What identity tokens are asked for as their audience, where the issuer's rules in the server's policy want
+    /// another one [default: the server's URL]
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) audience: Option<TokenAudience>,
     /// The service account that this machine is
     #[arg(long, value_name = "NAME", requires = "key", conflicts_with_all = ["identity", "identity_token", "ambient"])]
     pub(crate) service_account: Option<String>,
@@ -160,6 +169,26 @@ pub(crate) struct Login {
     /// How the result is written
     #[arg(short, long, value_enum, default_value_t)]
     pub(crate) output: Format,
+}
+
+impl Login {
+    /// That of a job, by whatever vouches for it.
+    pub(crate) fn of_job(identity: Option<String>, audience: Option<TokenAudience>) -> Self {
+        Self {
+            server: None,
+            device: false,
+            provider: None,
+            profile: None,
+            default: false,
+            identity,
+            identity_token: None,
+            ambient: None,
+            audience,
+            service_account: None,
+            key: None,
+            output: Format::Text,
+        }
+    }
 }
 
 /// Prints an access token

@@ -12,6 +12,7 @@ mod admin;
 mod ambient;
 mod audit;
 mod blocked;
+mod ci;
 mod completion;
 mod explain;
 pub(crate) mod help;
@@ -31,6 +32,7 @@ pub(crate) fn run(command: Command, environment: &Environment, clock: &dyn Clock
         Command::Status(arguments) => status::run(&arguments, environment, clock),
         Command::Ambient(arguments) => ambient::run(&arguments, environment),
         Command::Logout(arguments) => logout::run(&arguments, environment, clock),
+        Command::Ci(command) => ci::run(&command, environment, clock),
         Command::Admin(command) => admin::run(command, environment, clock),
         Command::Index(command) => index::run(&command, environment, clock),
         Command::Audit(command) => blocked::run(&command, environment, clock),

@@ -163,7 +163,7 @@ pub(crate) fn pairing(environment: &Environment, server: &Server) -> Pairing {
 /// The identity token, read afresh, if it may be sent to `server`.
 fn outside_token_for(identity_token: &IdentityToken, pairing: Pairing, server: &Server) -> Result<Secret, Failure> {
     let outside_token = identity_token.read()?;
-    pairing.check(&outside_token, &server.url)?;
+    pairing.check(&outside_token, &server.url, server.audience())?;
     Ok(outside_token)
 }
 

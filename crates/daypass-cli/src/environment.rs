@@ -7,6 +7,7 @@
 //! | `DAYPASS_IDENTITY_TOKEN` | the outside token that proves who this is: its value, or the path of a file |
 //! | `DAYPASS_AMBIENT` | who may vouch for this job or machine: a provider's name, `auto` (the default), or `off` |
 //! | `DAYPASS_CONFIG` | the configuration file, instead of the one in the user's configuration folder |
+//! | `DAYPASS_CACHE` | the folder for credentials, instead of the one in the user's cache folder |
 //!
 //! And by the platforms' conventions: `HOME`, `XDG_CONFIG_HOME`, `XDG_CONFIG_DIRS`, `XDG_CACHE_HOME`; on Windows
 //! `APPDATA`, `LOCALAPPDATA`, `PROGRAMDATA`; and those that tell who is there (`surroundings.rs`). A variable that is
@@ -68,6 +69,12 @@ impl Environment {
             surroundings: Surroundings::of_environment(text),
             lookup,
         }
+    }
+
+    /// The same, for a job that keeps what it has in places of its own.
+    pub(crate) fn of_job(&self, server: &str, config: PathBuf, cache: PathBuf) -> Self {
+        let folders = self.folders.clone().with_cache(cache);
+        Self { server: Some(server.to_owned()), config: Some(config), folders, ..self.clone() }
     }
 
     /// The machine, for whoever looks for its identity.

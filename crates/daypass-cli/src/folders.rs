@@ -6,6 +6,8 @@
 //! | configuration | `$XDG_CONFIG_HOME` or `~/.config` | the same | `%APPDATA%` |
 //! | for all users | `$XDG_CONFIG_DIRS`, then `/etc` | `/Library/Application Support` | `%PROGRAMDATA%` |
 //!
+//! `DAYPASS_CACHE` names our own cache folder itself, before all of these.
+//!
 //! What is *not* here: files and folders themselves; this only names them.
 
 use std::{ffi::OsString, path::PathBuf};
@@ -15,6 +17,8 @@ use crate::failure::Failure;
 /// The platform's folders, without our own name in them. `None`: the environment does not tell.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Folders {
+    /// Our own cache folder, where somebody named it.
+    own_cache: Option<PathBuf>,
     cache: Option<PathBuf>,
     config: Option<PathBuf>,
     system: Vec<PathBuf>,
@@ -26,8 +30,11 @@ impl Folders {
         // XDG Base Directory Specification: "If an implementation encounters a relative path [...] it should
         // consider the path invalid and ignore it."
         let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        // Not ignored where it is relative: what was named must not silently be another folder.
+        let own_cache = variable("DAYPASS_CACHE").map(PathBuf::from);
         if cfg!(windows) {
             return Self {
+                own_cache,
                 cache: absolute("LOCALAPPDATA"),
                 config: absolute("APPDATA"),
                 system: absolute("PROGRAMDATA").into_iter().collect(),
@@ -38,14 +45,28 @@ impl Folders {
         let mac = cfg!(target_os = "macos");
         let cache = if mac { in_home("Library/Caches") } else { in_home(".cache") };
         Self {
+            own_cache,
             cache: absolute("XDG_CACHE_HOME").or(cache),
             config: absolute("XDG_CONFIG_HOME").or_else(|| in_home(".config")),
             system: if mac { vec!["/Library/Application Support".into()] } else { for_all_users(&variable) },
         }
     }
 
+    /// The same, with another cache folder of ours.
+    pub(crate) fn with_cache(self, folder: PathBuf) -> Self {
+        Self { own_cache: Some(folder), ..self }
+    }
+
     /// Our cache folder.
     pub(crate) fn cache(&self) -> Result<PathBuf, Failure> {
+        match &self.own_cache {
+            Some(folder) if folder.is_absolute() => return Ok(folder.clone()),
+            Some(folder) => {
+                let message = format!("`DAYPASS_CACHE` must be an absolute path, not `{}`", folder.display());
+                return Err(Failure::local(message).hint("correct it or unset it"));
+            }
+            None => {}
+        }
         self.cache.as_ref().map(|folder| folder.join("daypass")).ok_or_else(|| unknown("cache", "XDG_CACHE_HOME"))
     }
 
@@ -86,6 +107,14 @@ mod tests {
         let both = folders(&[("HOME", "/home/ada"), ("XDG_CACHE_HOME", "/fast")]);
         assert_eq!(both.cache().unwrap(), PathBuf::from("/fast/daypass"));
         assert_eq!(both.config().unwrap(), PathBuf::from("/home/ada/.config/daypass/config.toml"));
+    }
+
+    #[test]
+    fn a_cache_that_was_named_is_taken_as_it_is() {
+        let named = folders(&[("HOME", "/home/ada"), ("XDG_CACHE_HOME", "/fast"), ("DAYPASS_CACHE", "/job/cache")]);
+        assert_eq!(named.cache().unwrap(), PathBuf::from("/job/cache"));
+        assert!(folders(&[("HOME", "/home/ada"), ("DAYPASS_CACHE", "cache")]).cache().is_err());
+        assert_eq!(named.with_cache("/other".into()).cache().unwrap(), PathBuf::from("/other"));
     }
 
     #[test]

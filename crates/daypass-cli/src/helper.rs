@@ -3,7 +3,10 @@
 //! A helper is called many times and answers from the cache nearly always, so it is looked for before the command
 //! line is parsed properly, and that path starts no async runtime and no TLS.
 
-use std::ffi::OsString;
+use std::{
+    ffi::{OsStr, OsString},
+    path::Path,
+};
 
 use daypass_core::clock::Clock;
 
@@ -11,12 +14,17 @@ use crate::{environment::Environment, failure::Failure, sign_in};
 
 pub(crate) mod keyring;
 
-/// Answers a helper's call. `None`: the command line is something else, or asks for help.
+/// Answers a helper's call, of this program under the name `name`. `None`: the command line is something else, or asks
+/// for help.
 pub(crate) fn answer(
+    name: &OsStr,
     arguments: &[OsString],
     environment: &Environment,
     clock: &dyn Clock,
 ) -> Option<Result<(), Failure>> {
+    if Path::new(name).file_stem().is_some_and(|stem| stem == "keyring") {
+        return Some(keyring::program(arguments, environment, clock));
+    }
     match arguments {
         [helper, protocol, rest @ ..] if helper == "helper" && protocol == "keyring" => {
             if rest.iter().any(|argument| argument == "--help" || argument == "-h") || rest.is_empty() {

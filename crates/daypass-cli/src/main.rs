@@ -9,6 +9,7 @@
 //! | [`lock_file`] | which packages a lock file names |
 //! | [`credential`], [`identity_token`], [`key_file`] | the one order in which a credential is found |
 //! | [`ambient`] | who this is by where it runs: a CI job, a cloud's machine |
+//! | [`job`] | what a CI job gets for its later steps, and what is taken back |
 //! | [`sign_in`], [`session`], [`prompt`] | a person signs in, stays signed in, and is told |
 //! | [`cache`], [`lock`], [`private_folder`] | keeping it, one process at a time, closed to others |
 //! | [`issuer_client`] | the wire |
@@ -34,6 +35,7 @@ mod folders;
 mod helper;
 mod identity_token;
 mod issuer_client;
+mod job;
 mod key_file;
 mod lock;
 mod lock_file;
@@ -57,8 +59,10 @@ use failure::Failure;
 
 fn main() -> ExitCode {
     let environment = Environment::read();
-    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
-    let done = helper::answer(&arguments, &environment, &SystemClock).unwrap_or_else(|| run(&environment));
+    let mut arguments = std::env::args_os();
+    let name = arguments.next().unwrap_or_default();
+    let arguments: Vec<_> = arguments.collect();
+    let done = helper::answer(&name, &arguments, &environment, &SystemClock).unwrap_or_else(|| run(&environment));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use daypass_core::{names::IdentityName, public_url::PublicUrl};
 use serde::{Deserialize, Serialize};
 
-use crate::{ambient::Ambient, profile::ProfileName};
+use crate::{ambient::Ambient, identity_token::addressee::TokenAudience, profile::ProfileName};
 
 /// One account at one server, as the configuration file knows it:
 ///
@@ -43,6 +43,9 @@ pub(crate) struct Server {
     /// Who vouches for this job or machine there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ambient: Option<Ambient>,
+    /// What identity tokens are asked for as their audience. Without one, it is the URL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) audience: Option<TokenAudience>,
     /// The file that holds the private key of the service account that `identity` is. Never the key itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) service_account_key_path: Option<PathBuf>,
@@ -58,6 +61,7 @@ impl Server {
             identity: None,
             identity_token_path: None,
             ambient: None,
+            audience: None,
             service_account_key_path: None,
         }
     }
@@ -65,6 +69,11 @@ impl Server {
     /// The identity as the cache and the server are told it: nothing where none was chosen.
     pub(crate) fn identity_or_empty(&self) -> &str {
         self.identity.as_ref().map_or("", IdentityName::as_str)
+    }
+
+    /// For whom identity tokens must be meant that are sent here.
+    pub(crate) fn audience(&self) -> &str {
+        self.audience.as_ref().map_or(self.url.as_str(), TokenAudience::as_str)
     }
 
     /// Whether it was remembered that an identity signs in here, and not a person.

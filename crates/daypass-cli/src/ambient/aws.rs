@@ -96,7 +96,7 @@ fn get_either(machine: &dyn Machine, asked: Asked<'_>) -> Result<Proof, Failure>
     let surroundings = Surroundings::of(machine);
     run(async {
         let signer = Signer::find(&surroundings).await?;
-        match web_identity::get(&signer, asked.server).await {
+        match web_identity::get(&signer, asked.audience).await {
             Ok(token) => Ok(Proof::Jwt(token)),
             Err(No { of_account: true, .. }) if !asked.identity.is_empty() => signed(&signer, asked).await,
             Err(no) => Err(no.failure),
@@ -108,7 +108,7 @@ fn get_web_identity(machine: &dyn Machine, asked: Asked<'_>) -> Result<Proof, Fa
     let surroundings = Surroundings::of(machine);
     run(async {
         let signer = Signer::find(&surroundings).await?;
-        web_identity::get(&signer, asked.server).await.map(Proof::Jwt).map_err(|no| no.failure)
+        web_identity::get(&signer, asked.audience).await.map(Proof::Jwt).map_err(|no| no.failure)
     })?
 }
 

@@ -51,7 +51,7 @@ fn get(machine: &dyn Machine, asked: Asked<'_>) -> Result<Proof, Failure> {
         None => (OF_MACHINES, "2018-02-01", ("metadata", "true")),
     };
     let mut url = wire::url(TITLE, ENDPOINT, place)?;
-    url.query_pairs_mut().append_pair("api-version", version).append_pair("resource", asked.server.as_str());
+    url.query_pairs_mut().append_pair("api-version", version).append_pair("resource", asked.audience);
     if let Some(client) = machine.variable(CLIENT) {
         url.query_pairs_mut().append_pair("client_id", &client);
     }
@@ -60,7 +60,7 @@ fn get(machine: &dyn Machine, asked: Asked<'_>) -> Result<Proof, Failure> {
     let answer = answer.map_err(|failure| match failure.status {
         Status::SignInNeeded => failure.hint(format!(
             "assign a managed identity, and register an application in the tenant whose application ID URI is `{}`",
-            asked.server
+            asked.audience
         )),
         _ => failure,
     })?;

@@ -50,7 +50,7 @@ fn look(machine: &dyn Machine, _: Option<&PublicUrl>) -> Seen {
 }
 
 fn get(machine: &dyn Machine, asked: Asked<'_>) -> Result<Proof, Failure> {
-    let audience = asked.server.as_str();
+    let audience = asked.audience;
     if let Some(agent) = machine.program(AGENT) {
         let mut arguments = vec!["oidc", "request-token", "--audience", audience];
         arguments.extend(CLAIMS.iter().flat_map(|claim| ["--claim", *claim]));

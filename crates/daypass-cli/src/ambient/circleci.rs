@@ -44,7 +44,7 @@ fn get(machine: &dyn Machine, asked: Asked<'_>) -> Result<Proof, Failure> {
     let Some(program) = machine.program(PROGRAM) else {
         return given().map(Proof::Jwt).ok_or_else(not_there);
     };
-    let claims = json!({"aud": asked.server.as_str()}).to_string();
+    let claims = json!({"aud": asked.audience}).to_string();
     let got = program::output(&program, &["run", "oidc", "get", "--root-issuer", "--claims", &claims]);
     // An older program of that name does not know how.
     got.or_else(|failure| given().ok_or(failure)).map(Proof::Jwt)

@@ -45,7 +45,7 @@ fn get(_: &dyn Machine, asked: Asked<'_>) -> Result<Proof, Failure> {
 fn ask(socket: &Path, asked: Asked<'_>) -> Result<Proof, Failure> {
     let service = Service::of_socket(TITLE, socket);
     let url = wire::url(TITLE, SOCKET, "http://localhost/v1/tokens/oidc")?;
-    let document = json!({"aud": asked.server.as_str()});
+    let document = json!({"aud": asked.audience});
     let answer = service.ask(&Question { method: Method::POST, url, headers: &[], json: Some(&document) })?;
     service.text(&answer).map(Proof::Jwt)
 }
@@ -65,7 +65,7 @@ mod tests {
         let listener = UnixListener::bind(folder.path().join("api")).unwrap();
         let answering = thread::spawn(move || answer_once(listener.accept().unwrap().0, "200 OK", "eyJ.a.b\n"));
         let server = "https://packages.example.com".parse().unwrap();
-        let asked = Asked { server: &server, identity: "" };
+        let asked = Asked { server: &server, audience: server.as_str(), identity: "" };
         let got = ask(&folder.path().join("api"), asked);
         let request = answering.join().unwrap();
         assert!(request.starts_with("POST /v1/tokens/oidc HTTP/1.1\r\n"), "{request}");

@@ -43,7 +43,7 @@ fn get(machine: &dyn Machine, asked: Asked<'_>) -> Result<Proof, Failure> {
     let (url, token) = (machine.variable(URL).unwrap_or_default(), machine.variable(TOKEN).unwrap_or_default());
     let mut url = wire::url(TITLE, URL, &url)?;
     // The URL has a query of its own.
-    url.query_pairs_mut().append_pair("audience", asked.server.as_str());
+    url.query_pairs_mut().append_pair("audience", asked.audience);
     let service = Service::of_ci_again_and_again(TITLE);
     let headers = [("authorization", &*format!("bearer {token}")), ("accept", "application/json")];
     let answer = service.ask(&Question { method: Method::GET, url, headers: &headers, json: None })?;

@@ -53,7 +53,7 @@ fn look(machine: &dyn Machine, _: Option<&PublicUrl>) -> Seen {
 
 fn get(machine: &dyn Machine, asked: Asked<'_>) -> Result<Proof, Failure> {
     let service = Service::of_metadata(TITLE);
-    let audience = asked.server.as_str();
+    let audience = asked.audience;
     if let Some(account) = machine.variable(ACCOUNT) {
         let answer = metadata(machine, &service, "token", &[])?;
         let access_token = service.member(&answer, "access_token")?;

@@ -52,5 +52,5 @@ fn get(machine: &dyn Machine, asked: Asked<'_>) -> Result<Proof, Failure> {
 
 fn is_for(machine: &dyn Machine, server: &PublicUrl) -> bool {
     let token = machine.token_file(Path::new(OF_EVERY_POD));
-    token.is_ok_and(|token| Pairing::ByAudience.check(&token, server).is_ok())
+    token.is_ok_and(|token| Pairing::ByAudience.check(&token, server, server.as_str()).is_ok())
 }

@@ -40,12 +40,18 @@ pub(crate) trait Machine {
         self.variable(name).is_some_and(|value| matches!(value.to_ascii_lowercase().as_str(), "true" | "1"))
     }
 
-    /// Where on the `PATH` a program is. Absolute folders only: a relative one is whatever folder this was started in.
+    /// Where on the `PATH` a program is.
     fn program(&self, name: &str) -> Option<PathBuf> {
+        self.places(name).into_iter().find(|path| self.has_file(path))
+    }
+
+    /// Where on the `PATH` programs of that name may be, in its order. Absolute folders only: a relative one is whatever
+    /// folder this was started in.
+    fn places(&self, name: &str) -> Vec<PathBuf> {
         let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
         let path = self.variable("PATH").unwrap_or_default();
         let absolute = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
-        absolute.map(|folder| folder.join(&file)).find(|path| self.has_file(path))
+        absolute.map(|folder| folder.join(&file)).collect()
     }
 }
 

@@ -42,7 +42,7 @@ fn look(machine: &dyn Machine, _: Option<&PublicUrl>) -> Seen {
 fn get(machine: &dyn Machine, asked: Asked<'_>) -> Result<Proof, Failure> {
     let not_set = || Failure::new(Status::SignInNeeded, format!("`{ENDPOINT}` is not set"));
     let endpoint = machine.variable(ENDPOINT).ok_or_else(not_set)?;
-    fetch(&endpoint, asked.server.as_str()).map(Proof::Jwt)
+    fetch(&endpoint, asked.audience).map(Proof::Jwt)
 }
 
 #[cfg(unix)]

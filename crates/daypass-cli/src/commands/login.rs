@@ -84,7 +84,7 @@ fn known_account(arguments: &Login, trusted: &Trusted) -> Result<Server, Failure
                 None => trusted.at(&url),
             };
             let known = known.cloned().unwrap_or_else(|| Server::at(url));
-            Server { identity_token_path: None, ambient: None, service_account_key_path: None, ..known }
+            Server { identity_token_path: None, ambient: None, audience: None, service_account_key_path: None, ..known }
         }
         // A profile may be new, but then it must be clear at which server.
         (None, Some(_)) => trusted.select(None, profile.as_ref()).or_else(|_| trusted.only()).cloned()?,
@@ -105,8 +105,14 @@ fn as_person(
     environment: &Environment,
     clock: &dyn Clock,
 ) -> Result<(Server, Entry), Failure> {
-    let server =
-        Server { identity: None, identity_token_path: None, ambient: None, service_account_key_path: None, ..known };
+    let server = Server {
+        identity: None,
+        identity_token_path: None,
+        ambient: None,
+        audience: None,
+        service_account_key_path: None,
+        ..known
+    };
     let prompt = Prompt::open();
     let reachable = match environment.surroundings.reachable(prompt.has_terminal()) {
         // Whoever asks for a code will look for it, be it in a log.
@@ -130,7 +136,7 @@ fn as_person(
 }
 
 /// Signs in as an identity.
-fn as_identity(
+pub(super) fn as_identity(
     known: Server,
     arguments: &Login,
     cache: &Cache,
@@ -140,6 +146,7 @@ fn as_identity(
     let mut server = known;
     let named = arguments.identity.as_deref().or(environment.identity.as_deref()).map(identity).transpose()?;
     server.identity = named.or(server.identity);
+    server.audience = arguments.audience.clone().or(server.audience);
     let paired = if arguments.server.is_some() { Pairing::Explicit } else { pairing(environment, &server) };
     let source = match (&arguments.identity_token, arguments.service_account.as_deref().zip(arguments.key.as_deref())) {
         (_, Some((account, key))) => as_service_account(&mut server, account, key)?,

@@ -169,7 +169,7 @@ impl Forgotten {
 }
 
 /// Revokes a credential. Whether that came about.
-fn revoke(entry: &Entry, clock: &dyn Clock) -> bool {
+pub(super) fn revoke(entry: &Entry, clock: &dyn Clock) -> bool {
     let revoked = issuer_client::revoke(&entry.server, &entry.access_token, clock);
     let is_over = !entry.left(clock.now()).is_positive();
     let told = |failure: Failure| {

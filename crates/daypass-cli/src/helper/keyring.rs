@@ -27,6 +27,7 @@ use crate::{
 };
 
 mod ask;
+mod next;
 
 use ask::{Ask, Shape};
 
@@ -42,6 +43,22 @@ pub(crate) fn answer(arguments: &[OsString], environment: &Environment, clock: &
     // every single request.
     let username = ask.username.as_deref().filter(|name| !name.is_empty()).unwrap_or(ACCESS_TOKEN_USERNAME);
     output::data(&ask.shape.write(username, entry.access_token.expose()))
+}
+
+/// Answers as the program `keyring` itself, which stands before others of that name on `PATH`: what is not for us is for
+/// the next of them.
+pub(crate) fn program(arguments: &[OsString], environment: &Environment, clock: &dyn Clock) -> Result<(), Failure> {
+    let ours = match Ask::parse(arguments) {
+        Ok(ask) => match Service::parse(&ask.service) {
+            Some(service) => Trusted::load(environment)?.server_of(&service, None).is_some(),
+            None => false,
+        },
+        Err(_) => false,
+    };
+    match next::find(environment.machine()).filter(|_| !ours) {
+        Some(next) => next::become_it(&next, arguments),
+        None => answer(arguments, environment, clock),
+    }
 }
 
 /// Tells the person in the terminal what went wrong, where the tool that called us keeps stderr to itself.

@@ -6,9 +6,11 @@
 //! What is *not* here: whether the token is genuine, which only the server can judge. `aud` is read unverified:
 //! it can keep a token here, and lets none in anywhere.
 
+use std::{fmt, str::FromStr};
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use daypass_core::{Timestamp, public_url::PublicUrl, secret::Secret};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::LONGEST;
@@ -35,18 +37,62 @@ struct Ending {
     exp: Option<i64>,
 }
 
+/// An audience that identity tokens are asked for (RFC 7519 §4.1.3): one short word, printable ASCII.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub(crate) struct TokenAudience(String);
+
+impl TokenAudience {
+    /// As it is written.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for TokenAudience {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\');
+        if text.is_empty() || text.len() > 255 || !text.bytes().all(plain) {
+            return Err("an audience is one word of at most 255 printable characters, usually a URL");
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for TokenAudience {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<TokenAudience> for String {
+    fn from(audience: TokenAudience) -> Self {
+        audience.0
+    }
+}
+
+impl fmt::Display for TokenAudience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 impl Pairing {
-    /// Whether `outside_token` may be sent to `server`.
-    pub(crate) fn check(self, outside_token: &Secret, server: &PublicUrl) -> Result<(), Failure> {
+    /// Whether `outside_token` may be sent to `server`, for which it must be meant as `wanted`.
+    pub(crate) fn check(self, outside_token: &Secret, server: &PublicUrl, wanted: &str) -> Result<(), Failure> {
         let audience = audience(outside_token)?;
-        if self == Self::Explicit || audience.as_ref().is_some_and(|audience| is_only(audience, server)) {
+        if self == Self::Explicit || audience.as_ref().is_some_and(|audience| is_only(audience, wanted)) {
             return Ok(());
         }
         let meant =
             audience.map_or("for nobody in particular".to_owned(), |audience| format!("for {}", told(&audience)));
-        let message = format!("the identity token is meant {meant} and not for `{server}`, so it was not sent there");
+        let message = format!("the identity token is meant {meant} and not for `{wanted}`, so it was not sent there");
         Err(Failure::new(Status::SignInNeeded, message).hint(format!(
-            "get a token with the audience `{server}`; if the issuer's audience is fixed and the token is for this \
+            "get a token with the audience `{wanted}`; if the issuer's audience is fixed and the token is for this \
              server, `DAYPASS_SERVER={server}` says so"
         )))
     }
@@ -76,8 +122,8 @@ fn claims<T: DeserializeOwned>(outside_token: &Secret) -> Option<T> {
     serde_json::from_slice(&claims).ok()
 }
 
-/// Whether `server` is the one audience. Where there are several, each of them could spend the token at the others.
-fn is_only(audience: &Value, server: &PublicUrl) -> bool {
+/// Whether `wanted` is the one audience. Where there are several, each of them could spend the token at the others.
+fn is_only(audience: &Value, wanted: &str) -> bool {
     let one = match audience {
         Value::Array(several) => match several.as_slice() {
             [one] => one,
@@ -85,7 +131,7 @@ fn is_only(audience: &Value, server: &PublicUrl) -> bool {
         },
         one => one,
     };
-    one.as_str() == Some(server.as_str())
+    one.as_str() == Some(wanted)
 }
 
 /// An audience for people: short, and nothing that moves a terminal's cursor.
@@ -104,7 +150,7 @@ mod tests {
 
     fn check(pairing: Pairing, claims: &str) -> Result<(), Failure> {
         let token = format!("eyJhbGciOiJFUzI1NiJ9.{}.c2lnbmF0dXJl", URL_SAFE_NO_PAD.encode(claims));
-        pairing.check(&Secret::new(token), &SERVER.parse().unwrap())
+        pairing.check(&Secret::new(token), &SERVER.parse().unwrap(), SERVER)
     }
 
     #[test]
@@ -152,7 +198,7 @@ mod tests {
             }
         }
         for token in ["", "x", "eyJhbGciOiJFUzI1NiJ9.!.x"] {
-            assert!(Pairing::Explicit.check(&Secret::new(token), &SERVER.parse().unwrap()).is_err(), "{token}");
+            assert!(Pairing::Explicit.check(&Secret::new(token), &SERVER.parse().unwrap(), SERVER).is_err(), "{token}");
         }
     }
 

@@ -27,7 +27,7 @@ fn job(issuer: &FakeIssuer) -> Person {
 }
 
 /// GitHub's service: a fresh token each time, for whoever asks with the job's secret.
-fn github() -> FakeService {
+pub(crate) fn github() -> FakeService {
     FakeService::start(|asked| {
         if asked.header("authorization") != "bearer runtime-secret" || asked.method != "GET" {
             return says(401, &json!({"message": "bad credentials"}));
@@ -37,7 +37,7 @@ fn github() -> FakeService {
 }
 
 /// A job on GitHub Actions with `permissions: id-token: write`.
-fn on_github(person: Person, service: &FakeService) -> Person {
+pub(crate) fn on_github(person: Person, service: &FakeService) -> Person {
     person
         .with("GITHUB_ACTIONS", "true")
         .with("ACTIONS_ID_TOKEN_REQUEST_URL", format!("{}/a/b?api-version=2.0", service.url()))

@@ -31,7 +31,7 @@ fn what_is_wrong_in_the_file_is_told_with_its_line() {
     exit code: 6
     ----- stdout
     ----- stderr
-    error: `[HOME]/.config/daypass/config.toml` line 3: unknown field `identety`, expected one of `url`, `profile`, `default`, `identity`, `identity_token_path`, `ambient`, `service_account_key_path`
+    error: `[HOME]/.config/daypass/config.toml` line 3: unknown field `identety`, expected one of `url`, `profile`, `default`, `identity`, `identity_token_path`, `ambient`, `audience`, `service_account_key_path`
 
     hint: correct the line, or move the file away and run `daypass login` again
 

@@ -22,6 +22,7 @@ fn the_help_lists_commands_examples_variables_and_exit_codes() {
       status           Shows who you are, until when, for which indexes, and what to do next
       ambient          Shows which CI system or cloud vouches for this job or machine, and why
       logout           Signs out: revokes the credentials, deletes them, and forgets the server
+      ci               Sets a CI job up with its own identity, and cleans up after it
       service-account  Keys of machines that nothing else vouches for
       helper           Answers another tool in its own credential-helper protocol
       admin            Administers a server
@@ -54,6 +55,7 @@ fn the_help_lists_commands_examples_variables_and_exit_codes() {
       DAYPASS_IDENTITY_TOKEN  The token that proves who this is: its value or path
       DAYPASS_AMBIENT         Who vouches for this job or machine: a name, `auto`, `off`
       DAYPASS_CONFIG          The configuration file, instead of the user's own
+      DAYPASS_CACHE           The folder for credentials, instead of the user's own
 
     Exit codes:
       0  Done
@@ -112,6 +114,10 @@ fn each_command_has_help_with_an_example() {
           --ambient <NAME>
               Who vouches for this job or machine: one of the names that `daypass ambient` lists, or
               `auto` for the first that is here. Remembered, and asked again for each credential
+
+          --audience <TEXT>
+              What identity tokens are asked for as their audience, where the issuer's rules in the
+              server's policy want another one [default: the server's URL]
 
           --service-account <NAME>
               The service account that this machine is

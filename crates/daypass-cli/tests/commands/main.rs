@@ -22,6 +22,7 @@ mod admin;
 mod admin_policy;
 mod ambient;
 mod cache_folder;
+mod ci;
 mod configuration;
 mod freshness;
 mod help;

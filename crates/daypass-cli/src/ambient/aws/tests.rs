@@ -19,7 +19,7 @@ fn machine(more: &[(&str, &str)]) -> FakeMachine {
 }
 
 fn sign(machine: &FakeMachine, identity: &str) -> Result<Proof, Failure> {
-    get_signed_caller(machine, Asked { server: &server(), identity })
+    get_signed_caller(machine, Asked { server: &server(), audience: server().as_str(), identity })
 }
 
 fn is_here(machine: &FakeMachine) -> bool {

@@ -3,7 +3,7 @@
 //! It is there on the regional endpoints only, and only in an account that has turned it on.
 
 use bytes::Bytes;
-use daypass_core::{digest::Sha256, public_url::PublicUrl, secret::Secret};
+use daypass_core::{digest::Sha256, secret::Secret};
 use daypass_oidc::shown::shown;
 use http::{
     Request, Response, StatusCode,
@@ -39,12 +39,12 @@ impl From<Failure> for No {
     }
 }
 
-/// Gets a JWT for `server`.
-pub(super) async fn get(signer: &Signer, server: &PublicUrl) -> Result<Secret, No> {
+/// Gets a JWT for `audience`.
+pub(super) async fn get(signer: &Signer, audience: &str) -> Result<Secret, No> {
     let [better, other] = ALGORITHMS;
-    let answer = ask(signer, server, better).await?;
+    let answer = ask(signer, audience, better).await?;
     // Whoever does not know the algorithm says that the request is wrong.
-    let answer = if answer.status() == StatusCode::BAD_REQUEST { ask(signer, server, other).await? } else { answer };
+    let answer = if answer.status() == StatusCode::BAD_REQUEST { ask(signer, audience, other).await? } else { answer };
     if answer.status().is_success() {
         let nonsense = "AWS gives no identity token: its answer has no `WebIdentityToken`";
         return token(answer.body()).ok_or_else(|| Failure::new(Status::Unreachable, nonsense).into());
@@ -52,11 +52,11 @@ pub(super) async fn get(signer: &Signer, server: &PublicUrl) -> Result<Secret, N
     Err(refused(&answer))
 }
 
-async fn ask(signer: &Signer, server: &PublicUrl, algorithm: &str) -> Result<Response<Bytes>, Failure> {
+async fn ask(signer: &Signer, audience: &str, algorithm: &str) -> Result<Response<Bytes>, Failure> {
     let mut form = Serializer::new(String::new());
     form.append_pair("Action", "GetWebIdentityToken")
         .append_pair("Version", "2011-06-15")
-        .append_pair("Audience.member.1", server.as_str())
+        .append_pair("Audience.member.1", audience)
         .append_pair("DurationSeconds", SECONDS)
         .append_pair("SigningAlgorithm", algorithm);
     let body = Bytes::from(form.finish());
