@@ -4,6 +4,7 @@
 
 mod people;
 mod python;
+mod scripts;
 mod stage;
 mod workloads;
 
@@ -42,6 +43,8 @@ enum Part {
     Clippy,
     /// Licenses, sources and banned crates.
     Deny,
+    /// Linters for what shells run.
+    Scripts,
     /// rustdoc, warnings denied.
     Doc,
     /// The binaries and the wheel.
@@ -56,11 +59,12 @@ enum Part {
     Fuzz,
 }
 
-const ALL: [Part; 10] = [
+const ALL: [Part; 11] = [
     Part::Fmt,
     Part::Tidy,
     Part::Clippy,
     Part::Deny,
+    Part::Scripts,
     Part::Doc,
     Part::Build,
     Part::Reference,
@@ -113,6 +117,7 @@ fn one(part: Part, workspace: &Workspace, options: &Options) -> Result<()> {
             "warnings",
         ])),
         Part::Deny => deny(workspace),
+        Part::Scripts => scripts::check(workspace),
         Part::Doc => command::run(
             workspace
                 .cargo()
