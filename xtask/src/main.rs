@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask build`, `demo`, `test` and `bench`.
+//! The project's own commands: `cargo xtask build`, `dist`, `demo`, `test` and `bench`.
 //!
 //! Nothing of the product is here. What these commands need beyond Rust and Python they install by themselves, into
 //! `tools/` under cargo's target folder or, for PostgreSQL, Node, Chromium and the load tools, from the system's packages.
@@ -7,6 +7,7 @@ mod bench;
 mod build;
 mod command;
 mod demo;
+mod dist;
 mod environment;
 mod fuzz;
 mod http;
@@ -38,6 +39,8 @@ struct Arguments {
 enum Task {
     /// Make the release binaries and the wheel: `release/` and `wheels/` under cargo's target folder.
     Build,
+    /// Make a signed release, and the Action and its siblings that install it: `dist/` under cargo's target folder.
+    Dist(dist::Options),
     /// Watch packages install through a private index with a credential that was minted for the moment.
     Demo(demo::Options),
     /// Run everything that CI runs.
@@ -65,6 +68,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     let workspace = Workspace::find()?;
     match &arguments.task {
         Task::Build => build::release(&workspace).map(|_built| ()),
+        Task::Dist(options) => dist::run(&workspace, options),
         Task::Demo(options) => demo::run(&workspace, options),
         Task::Test(options) => test::run(&workspace, options),
         Task::Reference => reference::write(&workspace),

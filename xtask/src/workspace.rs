@@ -21,9 +21,11 @@ pub(crate) struct Workspace {
 }
 
 /// Which of cargo's profiles.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Profile {
+    /// Quick to build.
     Dev,
+    /// What users get.
     Release,
 }
 

@@ -14,6 +14,7 @@ use serde_json::json;
 use super::{people, workloads};
 use crate::{
     command::run,
+    dist,
     say::complain,
     system,
     tools::{self, KEYRING, Python, UV},
@@ -75,6 +76,7 @@ pub(super) fn prepare(workspace: &Workspace) -> Result<PathBuf> {
             "scripts": workspace.root.join("tests/publishing"),
         },
         "schemas": tools::environment(workspace, "schemas", &SCHEMAS)?.join("python"),
+        "dist": dist::for_tests(workspace)?,
         "screenshots": workspace.target.join("screenshots"),
     });
     fs::write(&told, serde_json::to_vec_pretty(&content)?)?;

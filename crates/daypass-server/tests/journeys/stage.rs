@@ -126,6 +126,11 @@ impl Stage {
         self.path("judges")
     }
 
+    /// A signed release of what was built, and the Action and its siblings that install it.
+    pub(crate) fn dist(&self) -> PathBuf {
+        self.path("dist")
+    }
+
     /// Where pictures of pages go.
     pub(crate) fn screenshots(&self) -> PathBuf {
         self.path("screenshots")
