@@ -6,6 +6,7 @@ mod people;
 mod python;
 mod scripts;
 mod stage;
+mod workflows;
 mod workloads;
 
 use std::time::{Duration, Instant};

@@ -12,7 +12,8 @@ use crate::{
 
 /// All of them; and each linter is shown something bad first, to see that it can say no.
 pub(super) fn check(workspace: &Workspace) -> Result<()> {
-    shell(workspace)
+    shell(workspace)?;
+    super::workflows::check(workspace)
 }
 
 fn shell(workspace: &Workspace) -> Result<()> {
@@ -27,7 +28,7 @@ fn shell(workspace: &Workspace) -> Result<()> {
 }
 
 /// Fails unless `linter` fails, and names `finding`.
-fn refuses(linter: &mut Command, finding: &str) -> Result<()> {
+pub(super) fn refuses(linter: &mut Command, finding: &str) -> Result<()> {
     let finished = finish(linter)?;
     let words = finished.stdout + &finished.stderr;
     ensure!(!finished.status.success() && words.contains(finding), "the linter let a bad file pass: {words}");

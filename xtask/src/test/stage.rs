@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::{people, workloads};
+use super::{people, workflows, workloads};
 use crate::{
     command::run,
     dist,
@@ -77,6 +77,7 @@ pub(super) fn prepare(workspace: &Workspace) -> Result<PathBuf> {
         },
         "schemas": tools::environment(workspace, "schemas", &SCHEMAS)?.join("python"),
         "dist": dist::for_tests(workspace)?,
+        "ci": workflows::for_journeys(workspace)?,
         "screenshots": workspace.target.join("screenshots"),
     });
     fs::write(&told, serde_json::to_vec_pretty(&content)?)?;
