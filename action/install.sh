@@ -108,9 +108,12 @@ arguments() {
     case $release_url in
         *[!A-Za-z0-9._~:/%@+=,-]*) refuse 2 'the release URL holds what a URL does not' ;;
         https://?*) ;;
-        http://*@*) refuse 2 'a release host is reached by https' ;;
         http://127.0.0.1[:/]* | http://localhost[:/]*) ;;
         *) refuse 2 'a release host is reached by https' ;;
+    esac
+    host=${release_url#*://}
+    case ${host%%/*} in
+        *@*) refuse 2 'the release URL must not hold a name or a password: other processes see it' ;;
     esac
     ! unfilled "$public_key" ||
         refuse 6 'this install.sh has no public key, so it can trust nothing: take the one of a release, or say --public-key'
@@ -182,6 +185,8 @@ download() {
         rm -f "$work/$1"
         outcome=0
         get "$release_url/$1" "$work/$1" "$2" "$3" || outcome=$?
+        [ ! -f "$work/$1" ] || [ "$(($(wc -c < "$work/$1")))" -le "$2" ] || outcome=3
+        [ "$outcome" -ne 3 ] || refuse 3 "$release_url/$1 is longer than it can be"
         [ "$outcome" -ne 0 ] || break
         if [ "$outcome" -ne 2 ] || [ "$attempt" -ge "$retry" ]; then
             refuse 5 "$release_url/$1 cannot be had: $problem"
@@ -190,10 +195,9 @@ download() {
         sleep "$attempt"
         attempt=$((attempt + 1))
     done
-    [ "$(($(wc -c < "$work/$1")))" -le "$2" ] || refuse 3 "$1 is longer than it can be"
 }
 
-# URL FILE LIMIT SECONDS: 0, or 1 for good, or 2 for what may pass.
+# URL FILE LIMIT SECONDS: 0, or 1 for good, 2 for what may pass, 3 where it is longer than it can be.
 get() {
     if has curl; then
         get_with_curl "$@"
@@ -226,7 +230,7 @@ get_with_curl() {
     status=$(limited "$limit" "$@" 2> "$work/words") || code=$?
     case $code in
         0) judged ;;
-        63 | 153) too_long ;;
+        63 | 153) return 3 ;;
         5 | 6 | 7 | 16 | 18 | 28 | 35 | 52 | 55 | 56 | 92) first_words && return 2 ;;
         *) first_words && return 1 ;;
     esac
@@ -251,7 +255,7 @@ get_with_wget() {
     while read -r word rest; do
         case $word in
             HTTP/*) status=${rest%% *} ;;
-            [Ll]ocation:)
+            [Ll][Oo][Cc][Aa][Tt][Ii][Oo][Nn]:)
                 case $rest in
                     https://*) ;;
                     *://* | //*) elsewhere=yes ;;
@@ -265,8 +269,10 @@ get_with_wget() {
         return 1
     fi
     case $code:$status in
+        0:) ;;
         0:* | *:[345]??) judged ;;
-        153:* | *:200) [ "$code" -ne 153 ] || too_long; problem='the answer broke off'; return 2 ;;
+        153:*) return 3 ;;
+        *:200) problem='the answer broke off'; return 2 ;;
         5:*) problem='the server cannot prove who it is'; return 1 ;;
         *) problem='the server does not answer'; return 2 ;;
     esac
@@ -282,6 +288,7 @@ get_with() {
     case $code in
         0) ;;
         12) first_words && return 2 ;;
+        13) return 3 ;;
         *) first_words && return 1 ;;
     esac
 }
@@ -293,11 +300,6 @@ judged() {
         408 | 429 | 5??) return 2 ;;
         *) return 1 ;;
     esac
-}
-
-too_long() {
-    problem='it is longer than it can be'
-    return 1
 }
 
 first_words() {
@@ -328,7 +330,7 @@ try:
         while part := answer.read(65536):
             came += len(part)
             if came > int(limit):
-                stop(1, "it is longer than it can be")
+                stop(13, "")
             if time.monotonic() > end:
                 stop(12, "the answer takes too long")
             file.write(part)
@@ -363,7 +365,7 @@ const headers = { "accept-encoding": "identity", ...(fresh ? { "cache-control": 
     let came = 0;
     for await (const part of answer.body) {
         came += part.length;
-        if (came > limit) stop(1, "it is longer than it can be");
+        if (came > limit) stop(13, "");
         fs.writeFileSync(file, part);
     }
     if (Number(answer.headers.get("content-length") ?? came) !== came) stop(12, "the answer broke off");

@@ -8,4 +8,5 @@ mod served;
 mod wire;
 
 pub use http::{Fault, S3Faults, SeenByStore};
+pub(crate) use served::{ANY, Served, serve};
 pub use wire::Wire;

@@ -7,6 +7,7 @@ mod form;
 pub mod github;
 pub mod hostile;
 pub mod oidc;
+pub mod release;
 pub mod sigstore;
 pub mod upload;
 pub mod upstream;

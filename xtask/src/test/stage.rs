@@ -39,6 +39,10 @@ const SCHEMAS: [&str; 2] = ["jsonschema==4.26.0", "openapi-spec-validator==0.9.0
 
 /// Prepares all of it; the path of the JSON file.
 pub(super) fn prepare(workspace: &Workspace) -> Result<PathBuf> {
+    // What installs a release where there is nothing better, and the judge of its signature.
+    for name in ["busybox", "curl", "minisign", "wget"] {
+        system::require(name, name)?;
+    }
     let python = Python::find()?;
     let folder = workspace.tools().join("stage");
     fs::create_dir_all(&folder)?;

@@ -8,7 +8,7 @@ use tokio::{net::TcpListener, sync::oneshot};
 
 /// Dropping it ends the thread, its runtime and every connection; from then on the port refuses.
 #[derive(Debug)]
-pub(super) struct Served {
+pub(crate) struct Served {
     end: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -23,10 +23,10 @@ impl Drop for Served {
 }
 
 /// A free loopback port.
-pub(super) const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+pub(crate) const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 /// Serves at `address` until it is dropped; returns where that is.
-pub(super) fn serve<F: Future<Output = ()>>(
+pub(crate) fn serve<F: Future<Output = ()>>(
     address: SocketAddr,
     work: impl FnOnce(TcpListener) -> F + Send + 'static,
 ) -> (SocketAddr, Served) {
