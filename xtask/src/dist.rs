@@ -39,6 +39,9 @@ pub(crate) struct Options {
     /// Where the files of `release/` will be: the folder of this one version. Users may still name another.
     #[arg(long, value_name = "URL")]
     release_url: Option<String>,
+    /// An archive or a wheel of this version that was made on another kind of machine, to be signed with the rest.
+    #[arg(long, value_name = "FILE")]
+    also: Vec<PathBuf>,
     /// What is released.
     #[arg(long, value_enum, default_value = "release")]
     profile: Profile,
@@ -46,6 +49,9 @@ pub(crate) struct Options {
 
 /// The version that is released: that of all our crates.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What is in the folder of a release besides archives and wheels.
+const OTHERS: [&str; 3] = ["SHA256SUMS", "SHA256SUMS.minisig", "install.sh"];
 
 /// Builds, packs, signs and fills in.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
@@ -57,7 +63,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 
 /// The same of what is built already, for the tests; takes a moment when nothing changed.
 pub(crate) fn for_tests(workspace: &Workspace) -> Result<PathBuf> {
-    let options = Options { key: None, out: None, release_url: None, profile: Profile::Dev };
+    let options = Options { key: None, out: None, release_url: None, also: Vec::new(), profile: Profile::Dev };
     let wheel = tools::only_file(&workspace.wheels(Profile::Dev), "keyrings_daypass-", ".whl")?;
     make(workspace, &options, &Built { binaries: workspace.binaries(Profile::Dev), wheel })
 }
@@ -71,21 +77,19 @@ fn make(workspace: &Workspace, options: &Options, built: &Built) -> Result<PathB
         complain("signed with a key that was made for trying out: nobody should trust it");
     }
 
-    let target = host()?;
-    let packed =
-        archive::pack(workspace, options.profile, &built.binaries, &out, &format!("daypass-{VERSION}-{target}"))?;
-    let wheel = file_name(&built.wheel)?;
-    put(&release.join(&wheel), &fs::read(&built.wheel)?)?;
-    let mut sums = vec![
-        (packed.program_name.clone(), packed.program_digest.clone()),
-        (file_name(&packed.archive)?, digest(&fs::read(&packed.archive)?)),
-        (wheel.clone(), digest(&fs::read(&built.wheel)?)),
-    ];
-    sums.sort();
-    let mut text = String::new();
-    for (name, digest) in &sums {
-        writeln!(text, "{digest}  {name}")?;
+    let stem = format!("daypass-{VERSION}-{}", host()?);
+    let mut files = vec![archive::pack(workspace, options.profile, &built.binaries, &out, &stem)?, built.wheel.clone()];
+    files.extend(options.also.iter().cloned());
+    let (mut sums, mut keep) = (Vec::new(), OTHERS.map(str::to_owned).to_vec());
+    for file in &files {
+        let (name, bytes) = (file_name(file)?, fs::read(file)?);
+        sums.extend(listed(&name, &bytes).with_context(|| format!("{} cannot be released", file.display()))?);
+        ensure!(!keep.contains(&name), "{name} is there twice");
+        put(&release.join(&name), &bytes)?;
+        keep.push(name);
     }
+    sums.sort();
+    let text = sums.iter().map(|(name, digest)| format!("{digest}  {name}\n")).collect::<Vec<_>>().concat();
     let signature = key.sign(text.as_bytes(), &format!("daypass {VERSION}"))?;
     put(&release.join("SHA256SUMS"), text.as_bytes())?;
     put(&release.join("SHA256SUMS.minisig"), signature.as_bytes())?;
@@ -94,8 +98,6 @@ fn make(workspace: &Workspace, options: &Options, built: &Built) -> Result<PathB
     let install = fs::read_to_string(workspace.root.join("action/install.sh"))?;
     let filling = Filling::new(VERSION, &key.public(), options.release_url.as_deref().unwrap_or_default(), &install)?;
     put(&release.join("install.sh"), filling.install().as_bytes())?;
-    let keep =
-        [file_name(&packed.archive)?, wheel, "SHA256SUMS".into(), "SHA256SUMS.minisig".into(), "install.sh".into()];
     remove_others(&release, &keep)?;
     filling.folder(&workspace.root.join("action"), &out.join("action"))?;
     for entry in fs::read_dir(workspace.root.join("ci")).into_iter().flatten() {
@@ -105,6 +107,24 @@ fn make(workspace: &Workspace, options: &Options, built: &Built) -> Result<PathB
         }
     }
     Ok(out)
+}
+
+/// What `SHA256SUMS` says of a file: its digest, and that of the program inside an archive.
+fn listed(name: &str, bytes: &[u8]) -> Result<Vec<(String, String)>> {
+    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    ensure!(plain, "`{name}` is no name for a file of a release");
+    let mut lines = vec![(name.to_owned(), digest(bytes))];
+    if let Some(stem) = name.strip_suffix(".tar.gz") {
+        ensure!(name.starts_with(&format!("daypass-{VERSION}-")), "it is not an archive of {VERSION}");
+        lines.push(archive::program(stem, bytes)?);
+    } else {
+        let ours = name.starts_with(&format!("keyrings_daypass-{VERSION}-"));
+        ensure!(
+            ours && Path::new(name).extension().is_some_and(|kind| kind == "whl"),
+            "it is not a wheel of {VERSION}"
+        );
+    }
+    Ok(lines)
 }
 
 /// The triple of this machine. Another one's archive is made on a machine of its kind, as its wheel is.
@@ -152,4 +172,33 @@ fn remove_others(folder: &Path, keep: &[String]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_of_this_version_is_not_signed() {
+        let wheel = format!("keyrings_daypass-{VERSION}-py3-none-win_amd64.whl");
+        assert_eq!(listed(&wheel, b"wheel").unwrap(), [(wheel.clone(), digest(b"wheel"))]);
+        for name in
+            ["keyrings_daypass-9.9.9-py3-none-win_amd64.whl", "daypass-9.9.9-any.tar.gz", "readme.txt", "key rings.whl"]
+        {
+            assert!(listed(name, b"").is_err(), "{name}");
+        }
+        assert!(listed(&format!("daypass-{VERSION}-any.tar.gz"), b"no archive").is_err());
+    }
+
+    #[test]
+    fn the_guide_says_a_command_that_there_is() {
+        let guide = include_str!("../../docs/guides/releases.md");
+        let words = guide.split_once("<!-- dist -->").and_then(|(_, rest)| rest.split_once("$ cargo "));
+        let line = words.and_then(|(_, rest)| rest.lines().next()).unwrap();
+        let arguments = crate::Arguments::try_parse_from(line.split_whitespace()).unwrap();
+        let crate::Task::Dist(options) = arguments.task else { panic!("{line}") };
+        assert!(options.key.is_some() && options.release_url.is_some());
+    }
 }

@@ -2,14 +2,14 @@
 
 use std::{
     fs,
-    io::Write as _,
+    io::{Read as _, Write as _},
     path::{Path, PathBuf},
     process::Command,
     time::UNIX_EPOCH,
 };
 
-use anyhow::{Context, Result};
-use flate2::{Compression, GzBuilder};
+use anyhow::{Context, Result, bail};
+use flate2::{Compression, GzBuilder, read::GzDecoder};
 
 use super::{digest, put};
 use crate::{
@@ -20,47 +20,53 @@ use crate::{
 /// The time of every entry: 1980, before which some tools find it strange.
 const TIME: u64 = 315_532_800;
 
-/// What was packed.
-pub(super) struct Packed {
-    pub(super) archive: PathBuf,
-    /// The program's name in the archive.
-    pub(super) program_name: String,
-    /// Its SHA-256.
-    pub(super) program_digest: String,
-}
-
 /// Makes `release/STEM.tar.gz` in `out`. A program that did not change since the last time is not packed again, unless
 /// it is for users.
-pub(super) fn pack(workspace: &Workspace, profile: Profile, binaries: &Path, out: &Path, stem: &str) -> Result<Packed> {
+pub(super) fn pack(
+    workspace: &Workspace,
+    profile: Profile,
+    binaries: &Path,
+    out: &Path,
+    stem: &str,
+) -> Result<PathBuf> {
     let program = format!("daypass{}", std::env::consts::EXE_SUFFIX);
     let built = binaries.join(&program);
     let archive = out.join("release").join(format!("{stem}.tar.gz"));
-    let program_name = format!("{stem}/{program}");
     let stamp = out.join("packed");
     let now = state_of(&built)?;
-    let seen = fs::read_to_string(&stamp).unwrap_or_default();
-    if profile == Profile::Dev && archive.exists() {
-        if let Some(program_digest) = seen.strip_prefix(&now) {
-            return Ok(Packed { archive, program_name, program_digest: program_digest.to_owned() });
-        }
+    let unchanged = fs::read_to_string(&stamp).is_ok_and(|seen| seen == now);
+    if unchanged && profile == Profile::Dev && archive.exists() {
+        return Ok(archive);
     }
-    let bytes = stripped(profile, &built, out)?;
-    let mut entries = vec![(program_name.clone(), bytes, 0o755)];
+    let mut entries = vec![(format!("{stem}/{program}"), stripped(profile, &built, out)?, 0o755)];
     for licence in ["LICENSE-APACHE", "LICENSE-MIT"] {
         entries.push((format!("{stem}/{licence}"), fs::read(workspace.root.join(licence))?, 0o644));
     }
     entries.sort();
     put(&archive, &packed(&entries, profile)?)?;
-    let program_digest =
-        entries.iter().find(|(name, ..)| *name == program_name).map(|(_, bytes, _)| digest(bytes)).context("packed")?;
-    put(&stamp, format!("{now}{program_digest}").as_bytes())?;
-    Ok(Packed { archive, program_name, program_digest })
+    put(&stamp, now.as_bytes())?;
+    Ok(archive)
+}
+
+/// The program in an archive: its name there, and its digest.
+pub(super) fn program(stem: &str, archive: &[u8]) -> Result<(String, String)> {
+    for entry in tar::Archive::new(GzDecoder::new(archive)).entries()? {
+        let mut entry = entry?;
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let is_program = [format!("{stem}/daypass"), format!("{stem}/daypass.exe")].contains(&name);
+        if is_program && entry.header().entry_type().is_file() {
+            let mut bytes = Vec::new();
+            entry.read_to_end(&mut bytes)?;
+            return Ok((name, digest(&bytes)));
+        }
+    }
+    bail!("it holds no {stem}/daypass")
 }
 
 fn state_of(file: &Path) -> Result<String> {
     let data = fs::metadata(file).with_context(|| format!("{} is not built", file.display()))?;
     let time = data.modified()?.duration_since(UNIX_EPOCH)?.as_nanos();
-    Ok(format!("{} {time} ", data.len()))
+    Ok(format!("{} {time} {}", data.len(), file.display()))
 }
 
 /// A release is built without symbols; what is built for the tests carries two thirds of its size in them.
@@ -106,5 +112,16 @@ mod tests {
         assert_eq!(first.get(4..8), Some([0; 4].as_slice()), "no time");
         let other = [("daypass-1.2.3-any/daypass".to_owned(), b"#!/bin/ash\n".to_vec(), 0o755)];
         assert_ne!(first, packed(&other, Profile::Dev).unwrap());
+    }
+
+    #[test]
+    fn the_program_is_found_by_its_full_name_alone() {
+        let entry = |name: &str| [(name.to_owned(), b"program".to_vec(), 0o755)];
+        let archive = packed(&entry("daypass-1.2.3-any/daypass.exe"), Profile::Dev).unwrap();
+        let found = program("daypass-1.2.3-any", &archive).unwrap();
+        assert_eq!(found, ("daypass-1.2.3-any/daypass.exe".to_owned(), digest(b"program")));
+        for other in ["daypass", "daypass-1.2.2-any/daypass", "daypass-1.2.3-any/bin/daypass"] {
+            assert!(program("daypass-1.2.3-any", &packed(&entry(other), Profile::Dev).unwrap()).is_err(), "{other}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The key that a release is signed with, and the signature.
 
 use std::{
+    ffi::OsString,
     fs::{self, OpenOptions},
     io::Write as _,
     os::unix::fs::OpenOptionsExt as _,
@@ -28,7 +29,9 @@ impl Key {
             make(&path)?;
         }
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read the key {}", path.display()))?;
-        let secret = secret(&text).with_context(|| format!("{} is of no use", path.display()))?;
+        let password = environment::variable("DAYPASS_SIGNING_PASSWORD").map(OsString::into_string).transpose();
+        let password = password.ok().context("DAYPASS_SIGNING_PASSWORD is not text")?;
+        let secret = secret(&text, password).with_context(|| format!("{} is of no use", path.display()))?;
         let public = PublicKey::from_secret_key(&secret)?;
         Ok(Self { secret, public, given: file.is_some() })
     }
@@ -61,15 +64,13 @@ impl Key {
     }
 }
 
-fn secret(text: &str) -> Result<SecretKey> {
+/// Without a password, the one of a key that has one is asked for at the terminal.
+fn secret(text: &str, password: Option<String>) -> Result<SecretKey> {
     let unprotected = SecretKeyBox::from_string(text)?.into_unencrypted_secret_key();
-    if let Ok(secret) = unprotected {
-        return Ok(secret);
+    match unprotected {
+        Ok(secret) => Ok(secret),
+        Err(_protected) => Ok(SecretKeyBox::from_string(text)?.into_secret_key(password)?),
     }
-    let password = environment::variable("DAYPASS_SIGNING_PASSWORD").map(std::ffi::OsString::into_string);
-    let password = password.transpose().ok().context("DAYPASS_SIGNING_PASSWORD is not text")?;
-    // Without a password it is asked for at the terminal.
-    Ok(SecretKeyBox::from_string(text)?.into_secret_key(password)?)
 }
 
 fn make(path: &Path) -> Result<()> {
@@ -102,5 +103,15 @@ mod tests {
         let absent = folder.path().join("release.key");
         assert!(Key::find(Some(&absent), folder.path()).is_err());
         assert!(!absent.exists());
+    }
+
+    #[test]
+    fn a_key_with_a_password_signs_for_whoever_knows_it() {
+        let pair = KeyPair::generate_encrypted_keypair(Some("correct horse".to_owned())).unwrap();
+        let text = pair.sk.to_box(None).unwrap().into_string();
+        let secret_key = secret(&text, Some("correct horse".to_owned())).unwrap();
+        let key = Key { secret: secret_key, public: pair.pk, given: true };
+        assert!(key.sign(b"sums", "daypass 1.2.3").unwrap().contains("\ntrusted comment: daypass 1.2.3\n"));
+        assert!(secret(&text, Some("battery staple".to_owned())).is_err());
     }
 }

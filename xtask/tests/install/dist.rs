@@ -77,3 +77,36 @@ fn the_released_program_and_wheel_are_installed_by_the_script_that_was_filled_in
     assert_eq!(fs::read(wheel.trim()).unwrap(), files[name]);
     assert!(!fs::exists(made.join("release/minisign.key")).unwrap(), "the key stays at home");
 }
+
+/// The lines of the guide's block after this comment.
+fn guide(comment: &str) -> String {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guides/releases.md")).unwrap();
+    let block = text.split_once(comment).and_then(|(_, rest)| rest.split_once("```sh\n")).unwrap().1;
+    format!("set -eu\n{}", block.split_once("```").unwrap().0)
+}
+
+#[test]
+fn the_guide_verifies_and_installs_what_was_made() {
+    let made = made();
+    let copy = tempfile::tempdir().unwrap();
+    let mut files = BTreeMap::new();
+    for entry in fs::read_dir(made.join("release")).unwrap().flatten() {
+        fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+        files.insert(entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap());
+    }
+    fs::copy(made.join("minisign.pub"), copy.path().join("minisign.pub")).unwrap();
+    let host = ReleaseHost::with(&files);
+    let said = |script: String| {
+        let mut shell = Command::new("sh");
+        shell.current_dir(&copy).env("HOME", copy.path()).env("RELEASE_URL", host.url()).args(["-c", &script]);
+        let output = shell.output().unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    let (good, words) = said(guide("<!-- verify -->"));
+    assert!(good && words.contains(&format!("Trusted comment: daypass {version}")), "{words}");
+    assert_eq!(said(guide("<!-- install -->")), (true, format!("daypass {version}\n")));
+    let sums = fs::read(copy.path().join("SHA256SUMS")).unwrap();
+    fs::write(copy.path().join("SHA256SUMS"), flipped(&sums, 1)).unwrap();
+    assert!(!said(guide("<!-- verify -->")).0);
+}
