@@ -14,6 +14,9 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
+/// The variable with the password of the key that releases are signed with.
+pub(crate) const SIGNING_PASSWORD: &str = "DAYPASS_SIGNING_PASSWORD";
+
 static STOP: AtomicBool = AtomicBool::new(false);
 
 /// From now on Ctrl-C (and SIGTERM, SIGHUP) stops the running program instead of this one.
@@ -53,6 +56,8 @@ fn spawn(command: &mut Command) -> Result<Running> {
         bail!("stopped");
     }
     let name = command.get_program().to_string_lossy().into_owned();
+    // For this process alone: a build runs other people's code.
+    command.env_remove(SIGNING_PASSWORD);
     let child = command.process_group(0).spawn().with_context(|| format!("`{name}` cannot be started"))?;
     Ok(Running { child, name, signal: "TERM" })
 }
@@ -180,4 +185,17 @@ fn signal_group(signal: &str, group: u32) {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_of_the_signing_key_reaches_no_child() {
+        let mut shell = Command::new("sh");
+        shell.env(SIGNING_PASSWORD, "correct horse").env("OTHER", "there");
+        let heard = answer(shell.args(["-c", "echo ${DAYPASS_SIGNING_PASSWORD-none} $OTHER"])).unwrap();
+        assert_eq!(heard, "none there");
+    }
 }

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result};
 use minisign::{KeyPair, PublicKey, SecretKey, SecretKeyBox};
 
-use crate::{environment, say::complain};
+use crate::{command::SIGNING_PASSWORD, environment, say::complain};
 
 /// Both halves of a key.
 pub(super) struct Key {
@@ -29,7 +29,7 @@ impl Key {
             make(&path)?;
         }
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read the key {}", path.display()))?;
-        let password = environment::variable("DAYPASS_SIGNING_PASSWORD").map(OsString::into_string).transpose();
+        let password = environment::variable(SIGNING_PASSWORD).map(OsString::into_string).transpose();
         let password = password.ok().context("DAYPASS_SIGNING_PASSWORD is not text")?;
         let secret = secret(&text, password).with_context(|| format!("{} is of no use", path.display()))?;
         let public = PublicKey::from_secret_key(&secret)?;
