@@ -450,7 +450,7 @@ signed() {
 
 verify_with_minisign() {
     printf 'untrusted comment: -\n%s\n%s\n%s\n' "$signature" "$trusted" "$vouching" > "$work/signature"
-    minisign -V -H -q -P "$public_key" -x "$work/signature" -m "$1" > /dev/null 2>&1
+    minisign -V -q -P "$public_key" -x "$work/signature" -m "$1" > /dev/null 2>&1
 }
 
 # Neither the older ones nor LibreSSL can.
