@@ -223,7 +223,7 @@ limited() { # LIMIT COMMAND...
 
 get_with_curl() {
     limit=$3
-    set -- curl -q --silent --show-error --location --max-redirs 5 --proto "=${1%%:*}" --proto-redir =https \
+    set -- curl -q --silent --show-error --location --max-redirs 5 --proto =http,https --proto-redir =https \
         --connect-timeout 15 --max-time "$4" --max-filesize "$3" --output "$2" --write-out '%{http_code}' "$1"
     [ -z "$fresh" ] || set -- "$@" --header 'Cache-Control: no-cache'
     code=0
@@ -270,10 +270,10 @@ get_with_wget() {
     fi
     case $code:$status in
         0:) ;;
-        0:* | *:[345]??) judged ;;
+        0:* | 8:* | *:[45]??) judged ;;
         153:*) return 3 ;;
         *:200) problem='the answer broke off'; return 2 ;;
-        5:*) problem='the server cannot prove who it is'; return 1 ;;
+        5:*) problem='the server cannot prove who it is'; return 2 ;;
         *) problem='the server does not answer'; return 2 ;;
     esac
 }
@@ -327,7 +327,10 @@ try:
     request = urllib.request.Request(url, headers={"Cache-Control": "no-cache"} if fresh else {})
     with urllib.request.build_opener(Secure).open(request, timeout=30) as answer, open(path, "wb") as file:
         came = 0
-        while part := answer.read(65536):
+        while True:
+            part = answer.read(65536)
+            if not part:
+                break
             came += len(part)
             if came > int(limit):
                 stop(13, "")

@@ -76,6 +76,15 @@ fn another_kind_of_machine_is_told_that_there_is_nothing_for_it() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_made_is_said() {
+    let release = Signer::new().release(VERSION);
+    let host = ReleaseHost::with(&release.files);
+    let machine = Machine::with(&["curl", "minisign"]);
+    let no_folder = machine.install(&host, &release, &["--to", "/dev/null/tools"]);
+    no_folder.refused(6, "the folder /dev/null/tools cannot be made");
+}
+
+#[test]
 fn half_a_script_does_nothing() {
     use std::{fs, process::Stdio};
     let text = fs::read_to_string(crate::machine::script()).unwrap();

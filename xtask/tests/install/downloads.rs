@@ -82,6 +82,17 @@ fn a_redirect_to_where_there_is_no_https_is_refused() {
 }
 
 #[test]
+fn a_redirect_to_https_is_followed() {
+    with_each(|machine, host, release| {
+        // What is there does not speak TLS: whoever goes there finds a failure that may pass, and comes back.
+        let plain = ReleaseHost::with(&release.files);
+        host.set("SHA256SUMS", Manner::Redirect(plain.url().replace("http:", "https:")));
+        machine.install(host, release, &["--retry", "2"]).refused(5, "SHA256SUMS cannot be had: ");
+        assert_eq!(host.seen(), ["SHA256SUMS", "SHA256SUMS"]);
+    });
+}
+
+#[test]
 fn no_more_is_taken_than_there_can_be() {
     with_each(|machine, host, release| {
         host.set("SHA256SUMS", Manner::Endless(8_000_000));
