@@ -1,4 +1,4 @@
-"""`buildkite-agent oidc request-token`: its options and variables, and nothing else."""
+"""`buildkite-agent oidc request-token`: its options and variables; `redactor add`; and nothing else."""
 
 import json
 import os
@@ -39,8 +39,13 @@ def options(arguments):
     return found
 
 
+if sys.argv[1:] == ["redactor", "add"]:
+    # What the log would no longer show, for a test to look at.
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "redacted"), "a", encoding="utf-8") as file:
+        file.write(sys.stdin.read() + "\n")
+    sys.exit()
 if sys.argv[1:3] != ["oidc", "request-token"]:
-    fail("only `oidc request-token` is known here")
+    fail("only `oidc request-token` and `redactor add` are known here")
 given = options(sys.argv[3:])
 variables = os.environ.get
 token = given.get("agent-access-token") or variables("BUILDKITE_AGENT_ACCESS_TOKEN")
