@@ -33,6 +33,7 @@ mod pull_tokens;
 mod secrets;
 mod server;
 mod service_accounts;
+mod siblings;
 mod slow;
 mod stage;
 mod storage;

@@ -170,13 +170,13 @@ fn all_files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Reads the command lines of all processes, again and again.
-struct Watch {
+pub(crate) struct Watch {
     stop: Arc<AtomicBool>,
     reader: JoinHandle<BTreeSet<Vec<u8>>>,
 }
 
 impl Watch {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let reader = thread::spawn(move || {
@@ -192,7 +192,7 @@ impl Watch {
         Self { stop, reader }
     }
 
-    fn stop(self) -> BTreeSet<Vec<u8>> {
+    pub(crate) fn stop(self) -> BTreeSet<Vec<u8>> {
         self.stop.store(true, Ordering::Relaxed);
         self.reader.join().unwrap()
     }

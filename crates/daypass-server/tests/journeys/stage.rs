@@ -131,6 +131,16 @@ impl Stage {
         self.path("dist")
     }
 
+    /// The scripts of `tests/ci`, beside the Node packages they need.
+    pub(crate) fn ci(&self) -> PathBuf {
+        self.0["ci"]["scripts"].as_str().expect("run `cargo xtask test`").into()
+    }
+
+    /// A Python that reads YAML.
+    pub(crate) fn yaml(&self) -> PathBuf {
+        self.0["ci"]["python"].as_str().expect("run `cargo xtask test`").into()
+    }
+
     /// Where pictures of pages go.
     pub(crate) fn screenshots(&self) -> PathBuf {
         self.path("screenshots")

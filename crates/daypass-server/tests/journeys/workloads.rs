@@ -8,6 +8,6 @@ mod installs;
 mod judges;
 mod long_jobs;
 mod machines;
-mod place;
+pub(crate) mod place;
 mod providers;
 mod rules;
