@@ -138,6 +138,21 @@ fn a_job_without_an_identity_token_fails_unless_it_may_go_on() {
 }
 
 #[test]
+fn only_what_was_asked_for_is_set_up() {
+    let project = Project::new();
+    // The emulator takes the default where an input is `false`; so the default is changed.
+    let component = project.folder.join("templates/setup-daypass.yml");
+    let text_of = fs::read_to_string(&component).unwrap();
+    assert_eq!(text_of.matches("default: true\n").count(), 1);
+    fs::write(&component, text_of.replace("default: true\n", "default: false\n")).unwrap();
+    let script = "echo index=$PIP_INDEX_URL. && daypass token > /dev/null && echo it works";
+    project.pipeline(|text| text.replace("pip install acme-hello", script));
+    let output = project.run();
+    let said = text(&output);
+    assert!(output.status.success() && said.contains("> index=.") && said.contains("> it works"), "{said}");
+}
+
+#[test]
 fn nothing_is_run_from_a_folder_that_others_can_write_into() {
     let project = Project::new();
     let elsewhere = project.site.place.world.path("elsewhere");
