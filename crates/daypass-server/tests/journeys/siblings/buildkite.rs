@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, process::Output};
 
-use daypass_testkit::workload::Kind;
+use daypass_testkit::{release::Manner, workload::Kind};
 
 use super::{GIVEN_BACK, INSTALLED, Site, tokens_in};
 use crate::{installers::text, world::sha256};
@@ -77,6 +77,22 @@ fn a_job_of_another_pipeline_is_told_which_claim_differs_and_runs_nothing() {
     let output = pipeline.run(&["identity=ci/job"], "echo it runs");
     let said = text(&output);
     assert!(!output.status.success() && said.contains("pipeline_id") && !said.contains("it runs"), "{said}");
+    assert_eq!((pipeline.0.exchanged(), pipeline.left()), (0, 0));
+}
+
+#[test]
+fn a_release_with_a_flipped_byte_never_runs() {
+    let pipeline = Pipeline::new();
+    let release = pipeline.0.dist("release");
+    let archives = fs::read_dir(&release).unwrap().flatten().map(|entry| entry.file_name().into_string().unwrap());
+    let archive = archives.into_iter().find(|name| name.ends_with(".tar.gz")).unwrap();
+    let mut bytes = fs::read(release.join(&archive)).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    pipeline.0.host.set(&archive, Manner::Whole(bytes));
+    let output = pipeline.run(&[], "echo it runs");
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output));
+    assert!(!text(&output).contains("it runs"), "{}", text(&output));
     assert_eq!((pipeline.0.exchanged(), pipeline.left()), (0, 0));
 }
 
