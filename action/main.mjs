@@ -95,7 +95,7 @@ async function install(wanted) {
 
 /** Signs the job in, and has later steps told. */
 async function begin(program, wheel, wanted, folder) {
-  const words = ["ci", "begin", wanted.server, "--write", "github", "--folder", folder];
+  const words = ["ci", "begin", "--write", "github", "--folder", folder];
   words.push("--index", wanted.index, "--retry", wanted.retry, "--missing-oidc", wanted.missing);
   if (wanted.identity) words.push("--identity", wanted.identity);
   if (wanted.audience) words.push("--audience", wanted.audience);
@@ -103,6 +103,7 @@ async function begin(program, wheel, wanted, folder) {
   if (!wanted.environment) words.push("--no-environment");
   if (!wanted.uv) words.push("--tools", "pip,twine");
   if (wheel) words.push("--python-keyring", wheel);
+  words.push("--", wanted.server);
   // It says itself what went wrong.
   return ended(spawn(program, words, { stdio: ["ignore", "inherit", "inherit"] }));
 }

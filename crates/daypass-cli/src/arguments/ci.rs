@@ -22,7 +22,8 @@ pub(crate) enum Ci {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
-  eval \"$(daypass ci begin https://packages.example.com --folder /tmp/daypass-$CI_JOB_ID)\"
+  lines=$(daypass ci begin https://packages.example.com --folder /tmp/daypass-$CI_JOB_ID)
+  eval \"$lines\"
   pip install acme-hello
   daypass ci end --folder /tmp/daypass-$CI_JOB_ID
 
