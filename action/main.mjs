@@ -65,6 +65,18 @@ function releaseUrl({ releaseUrl: given, version }) {
 const ended = (child) =>
   new Promise((done, failed) => child.on("error", failed).on("close", (code) => done(code ?? 1)));
 
+/** Shows what a program says to people; gives its error, once it has ended. */
+function errorOf(child) {
+  let why = "";
+  createInterface({ input: child.stderr }).on("line", (line) => {
+    const error = line.match(/^(?:daypass install: )?error: (.*)$/);
+    if (error && !why) why = error[1];
+    // What a program says that this one called must not be a command to the runner.
+    else console.error(line.replaceAll("::", ": :").replaceAll("##[", "# #["));
+  });
+  return () => why;
+}
+
 /** The paths of the program and, if it is wanted, of the wheel. */
 async function install(wanted) {
   const script = fileURLToPath(new URL("install.sh", import.meta.url));
@@ -79,16 +91,10 @@ async function install(wanted) {
     env: { ...env, DAYPASS_NODE: process.execPath },
   });
   const paths = [];
-  let why = "";
   createInterface({ input: child.stdout }).on("line", (line) => paths.push(line));
-  createInterface({ input: child.stderr }).on("line", (line) => {
-    const error = line.match(/^daypass install: error: (.*)$/);
-    if (error) why = error[1];
-    // What a program says that install.sh called must not be a command to the runner.
-    else console.error(line.replaceAll("::", ": :").replaceAll("##[", "# #["));
-  });
+  const why = errorOf(child);
   const code = await ended(child);
-  if (code !== 0) throw new Refusal(why || `install.sh ended with ${code}`);
+  if (code !== 0) throw new Refusal(why() || `install.sh ended with ${code}`);
   // Git's shell on Windows has paths of its own kind.
   return windows ? paths.map((path) => path.replace(/^\/([a-z])\//i, "$1:/")) : paths;
 }
@@ -104,8 +110,13 @@ async function begin(program, wheel, wanted, folder) {
   if (!wanted.uv) words.push("--tools", "pip,twine");
   if (wheel) words.push("--python-keyring", wheel);
   words.push("--", wanted.server);
-  // It says itself what went wrong.
-  return ended(spawn(program, words, { stdio: ["ignore", "inherit", "inherit"] }));
+  const child = spawn(program, words, { stdio: ["ignore", "inherit", "pipe"] });
+  const why = errorOf(child);
+  const code = await ended(child);
+  // It tells the runner itself what went wrong, unless there is an argument that it cannot read.
+  if (code === 2 && why()) throw new Refusal(why());
+  if (why()) console.error(`error: ${why()}`);
+  return code;
 }
 
 try {
