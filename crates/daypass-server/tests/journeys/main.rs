@@ -12,6 +12,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod action;
 mod administration;
 mod aws;
 mod clients;

@@ -26,32 +26,35 @@ use crate::{
 };
 
 /// What pip says when all went well.
-const INSTALLED: &str = "Successfully installed acme-hello-1.0";
+pub(crate) const INSTALLED: &str = "Successfully installed acme-hello-1.0";
 /// What is said when the job is over.
-const GIVEN_BACK: &str = "cleaned up: the credential was revoked";
+pub(crate) const GIVEN_BACK: &str = "cleaned up: the credential was revoked";
 
 /// A CI whose jobs the server knows, and the host of a release.
-struct Site {
-    place: Place,
-    host: ReleaseHost,
+pub(crate) struct Site {
+    pub(crate) place: Place,
+    pub(crate) host: ReleaseHost,
     watch: Option<Watch>,
 }
 
 impl Site {
     fn of(kind: Kind) -> Self {
-        let place = Place::of(kind);
+        Self::at(Place::of(kind))
+    }
+
+    pub(crate) fn at(place: Place) -> Self {
         let host = release(&place.stage);
         tools(&place.stage, &place.world);
         Self { place, host, watch: Some(Watch::start()) }
     }
 
     /// Something that `cargo xtask dist` made.
-    fn dist(&self, name: &str) -> PathBuf {
+    pub(crate) fn dist(&self, name: &str) -> PathBuf {
         self.place.stage.dist().join(name)
     }
 
     /// A program of the runner's, with what the CI gives to a job, and pip on `PATH`.
-    fn run(&self, program: impl AsRef<Path>) -> Command {
+    pub(crate) fn run(&self, program: impl AsRef<Path>) -> Command {
         let mut command = self.place.world.clean(program, "home");
         command.envs(self.place.job.variables.iter().map(|(name, value)| (name, value)));
         command.env("PATH", self.place.path(&path(&self.place.world))).env("PIP_DISABLE_PIP_VERSION_CHECK", "1");
@@ -67,11 +70,11 @@ impl Site {
         example.replace("https://packages.example.com", &self.place.world.url())
     }
 
-    fn exchanged(&self) -> usize {
+    pub(crate) fn exchanged(&self) -> usize {
         self.place.world.audit_of("token.exchanged").len()
     }
 
-    fn revoked(&self) -> usize {
+    pub(crate) fn revoked(&self) -> usize {
         self.place.world.audit_of("token.revoked").len()
     }
 
@@ -119,7 +122,7 @@ fn tools(stage: &Stage, world: &World) {
 }
 
 /// A program of a few lines.
-fn script(path: &Path, lines: &str) {
+pub(crate) fn script(path: &Path, lines: &str) {
     fs::write(path, format!("#!/bin/sh\n{lines}\n")).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
@@ -129,13 +132,14 @@ fn path(world: &World) -> String {
 }
 
 /// What looks like a token.
-fn tokens_in(text: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn tokens_in(text: &str) -> impl Iterator<Item = &str> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c)));
-    words.filter(|word| word.starts_with("eyJ") && word.matches('.').count() == 2)
+    // At the end of a sentence, too.
+    words.map(|word| word.trim_matches('.')).filter(|word| word.starts_with("eyJ") && word.matches('.').count() == 2)
 }
 
 /// The example of a guide that stands after `<!-- mark -->`.
-fn example(guide: &str, mark: &str) -> String {
+pub(crate) fn example(guide: &str, mark: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/guides").join(guide);
     let guide = fs::read_to_string(path).unwrap();
     let (_, rest) = guide.split_once(&format!("<!-- {mark} -->\n")).expect("the guide has the example");
@@ -147,6 +151,6 @@ fn example(guide: &str, mark: &str) -> String {
 
 #[test]
 fn a_token_is_found_wherever_it_stands() {
-    let found: Vec<_> = tokens_in("a=eyJa.b-c.d_e;eyJno 'eyJx.y.z'").collect();
+    let found: Vec<_> = tokens_in("a=eyJa.b-c.d_e. eyJno 'eyJx.y.z'").collect();
     assert_eq!(found, ["eyJa.b-c.d_e", "eyJx.y.z"]);
 }
