@@ -42,6 +42,7 @@ function asked() {
     configPath: input("config-path"),
     keyring: flag("setup-python-keyring"),
     uv: flag("setup-uv"),
+    twine: flag("setup-twine"),
     environment: flag("export-environment"),
     missing: { auto: "auto", true: "fail", false: "warn" }[one("fail-on-missing-oidc", "auto", "true", "false")],
   };
@@ -107,7 +108,7 @@ async function begin(program, wheel, wanted, folder) {
   if (wanted.audience) words.push("--audience", wanted.audience);
   if (wanted.configPath) words.push("--config", resolve(env.GITHUB_WORKSPACE ?? ".", wanted.configPath));
   if (!wanted.environment) words.push("--no-environment");
-  if (!wanted.uv) words.push("--tools", "pip,twine");
+  words.push("--tools", ["pip", wanted.uv && "uv", wanted.twine && "twine"].filter(Boolean).join(","));
   if (wheel) words.push("--python-keyring", wheel);
   words.push("--", wanted.server);
   const child = spawn(program, words, { stdio: ["ignore", "inherit", "pipe"] });

@@ -9,6 +9,7 @@ use daypass_core::{clock::Clock, public_url::PublicUrl};
 
 use super::{login, logout};
 use crate::{
+    ambient::machine::Machine,
     arguments::{
         Login,
         ci::{Begin, Ci, End, MissingOidc, Tool},
@@ -70,7 +71,10 @@ fn begin(arguments: &Begin, teller: &Teller, environment: &Environment, clock: &
     };
     teller.mask(&entry.access_token)?;
     let tools = if arguments.no_environment { &[] } else { arguments.tools.as_slice() };
-    let of_tools = variables::of_tools(&url, &arguments.index, tools);
+    let machine = environment.machine();
+    let of_tools = variables::unless_publishing_elsewhere(variables::of_tools(&url, &arguments.index, tools), |name| {
+        machine.variable(name).is_some()
+    });
     teller.set(&programs, &[of_daypass.clone(), of_tools].concat())?;
     if let Some(wheel) = &arguments.python_keyring {
         let all = [of_daypass, variables::of_tools(&url, &arguments.index, &[Tool::Pip, Tool::Uv])].concat();

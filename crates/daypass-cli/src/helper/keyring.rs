@@ -48,13 +48,12 @@ pub(crate) fn answer(arguments: &[OsString], environment: &Environment, clock: &
 /// Answers as the program `keyring` itself, which stands before others of that name on `PATH`: what is not for us is for
 /// the next of them.
 pub(crate) fn program(arguments: &[OsString], environment: &Environment, clock: &dyn Clock) -> Result<(), Failure> {
-    let ours = match Ask::parse(arguments) {
-        Ok(ask) => match Service::parse(&ask.service) {
-            Some(service) => Trusted::load(environment)?.server_of(&service, None).is_some(),
-            None => false,
-        },
-        Err(_) => false,
-    };
+    // A configuration that cannot be read makes nobody ours; where there is no other program, it is told below.
+    let ours = Ask::parse(arguments).is_ok_and(|ask| {
+        let trusted = Trusted::load(environment);
+        Service::parse(&ask.service)
+            .is_some_and(|service| trusted.is_ok_and(|trusted| trusted.server_of(&service, None).is_some()))
+    });
     match next::find(environment.machine()).filter(|_| !ours) {
         Some(next) => next::become_it(&next, arguments),
         None => answer(arguments, environment, clock),

@@ -1,6 +1,7 @@
 //! The job's folder: made before anything else, so that whatever happens later can be taken back.
 
 use std::{
+    ffi::OsStr,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -13,6 +14,10 @@ use crate::{
     private_folder::{self, Draft, trouble},
 };
 
+/// What must be put back.
+const STATE: &str = "state.json";
+/// Somebody's configuration file, as it was.
+const BEFORE: &str = "config.before";
 /// A configuration file of somebody's is not larger.
 const LARGEST: u64 = 1024 * 1024;
 
@@ -66,8 +71,11 @@ impl JobFolder {
     }
 
     fn must_be_empty(&self) -> Result<(), Failure> {
-        let mut listed = fs::read_dir(&self.path).map_err(|error| trouble("cannot list", &self.path, &error))?;
-        if listed.next().is_some() {
+        let listed = fs::read_dir(&self.path).map_err(|error| trouble("cannot list", &self.path, &error))?;
+        // What was killed before its state was written has changed nothing yet.
+        let is_ours =
+            |name: &OsStr| [BEFORE, ".config.before.draft", ".state.json.draft"].iter().any(|ours| name == *ours);
+        if listed.flatten().any(|entry| !is_ours(&entry.file_name())) {
             let message = format!("`{}` holds something else than a job's credentials", self.path.display());
             return Err(Failure::usage(message).hint("name a folder that is empty, or not there yet"));
         }
@@ -76,20 +84,23 @@ impl JobFolder {
 
     fn keep_state(&self, config: Option<&Path>) -> Result<(), Failure> {
         let config = match config {
-            Some(path) => std::path::absolute(path).map_err(|error| Failure::usage(format!("`--config`: {error}")))?,
+            // Through a link, as it is written: the link itself stays.
+            Some(path) => fs::canonicalize(path)
+                .or_else(|_| std::path::absolute(path))
+                .map_err(|error| Failure::usage(format!("`--config`: {error}")))?,
             None => self.path.join("config.toml"),
         };
         let before = before(&config)?;
         if let Some(before) = &before {
-            write(&self.path.join("config.before"), before)?;
+            write(&self.path.join(BEFORE), before)?;
         }
         let state = State { config, was_there: before.is_some() };
         let text = serde_json::to_vec(&state).map_err(|error| Failure::local(format!("cannot write JSON: {error}")))?;
-        write(&self.path.join("state.json"), &text)
+        write(&self.path.join(STATE), &text)
     }
 
     fn state(&self) -> Result<Option<State>, Failure> {
-        read(&self.path.join("state.json"))
+        read(&self.path.join(STATE))
     }
 
     /// The configuration file of the job.
@@ -114,7 +125,12 @@ impl JobFolder {
         for name in ["daypass", "keyring"] {
             let link = programs.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
             delete(&link)?;
-            self::link(program, &link).map_err(|error| trouble("cannot create", &link, &error))?;
+            // A link to a cache of tools would be broken by whoever empties it before the job is over. A second name
+            // of the same file is not, and costs nothing; across file systems, and where the file is another user's, it
+            // is a copy.
+            fs::hard_link(program, &link)
+                .or_else(|_| fs::copy(program, &link).map(drop))
+                .map_err(|error| trouble("cannot create", &link, &error))?;
         }
         Ok(())
     }
@@ -125,9 +141,19 @@ impl JobFolder {
         if !state.was_there {
             return delete(&state.config);
         }
-        let kept = self.path.join("config.before");
-        let before = fs::read(&kept).map_err(|error| trouble("cannot read", &kept, &error))?;
-        write(&state.config, &before)
+        let kept = self.path.join(BEFORE);
+        let before = match fs::read(&kept) {
+            // It was put back before, by an end that was interrupted.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            read => read.map_err(|error| trouble("cannot read", &kept, &error))?,
+        };
+        let mode = fs::metadata(&state.config).map(|found| found.permissions());
+        write(&state.config, &before)?;
+        match mode {
+            Ok(mode) => fs::set_permissions(&state.config, mode)
+                .map_err(|error| trouble("cannot set the mode of", &state.config, &error)),
+            Err(_) => Ok(()),
+        }
     }
 
     /// Takes the folder away. Its state goes last: whoever is interrupted can begin again.
@@ -135,7 +161,9 @@ impl JobFolder {
         for name in ["cache", "bin"] {
             gone(fs::remove_dir_all(self.path.join(name)), &self.path)?;
         }
-        delete(&self.path.join("config.before"))?;
+        delete(&self.path.join("config.toml"))?;
+        delete(&self.path.join(BEFORE))?;
+        delete(&self.path.join(STATE))?;
         gone(fs::remove_dir_all(&self.path), &self.path)
     }
 }
@@ -165,17 +193,6 @@ fn write(path: &Path, content: &[u8]) -> Result<(), Failure> {
     written.map_err(|error| trouble("cannot write", path, &error))
 }
 
-#[cfg(unix)]
-fn link(program: &Path, link: &Path) -> io::Result<()> {
-    std::os::unix::fs::symlink(program, link)
-}
-
-/// Windows asks for a right before it makes a symbolic link.
-#[cfg(not(unix))]
-fn link(program: &Path, link: &Path) -> io::Result<()> {
-    fs::hard_link(program, link).or_else(|_| fs::copy(program, link).map(drop))
-}
-
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
@@ -199,6 +216,46 @@ mod tests {
             over.remove().unwrap();
             assert_eq!(fs::read_to_string(&config).ok().as_deref(), before);
             assert!(!path.exists() && JobFolder::find(&path).unwrap().is_none());
+        }
+    }
+
+    #[test]
+    fn a_link_to_a_configuration_file_stays_one_and_its_target_keeps_its_mode() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let place = tempfile::tempdir().unwrap();
+        let (target, link) = (place.path().join("target.toml"), place.path().join("link.toml"));
+        fs::write(&target, "# mine\n").unwrap();
+        fs::set_permissions(&target, fs::Permissions::from_mode(0o644)).unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        let job = JobFolder::make(&place.path().join("job"), Some(&link)).unwrap();
+        fs::write(job.config().unwrap(), "# the job's\n").unwrap();
+        job.restore().unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(fs::read_to_string(&target).unwrap(), "# mine\n");
+        assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o644);
+    }
+
+    #[test]
+    fn whoever_is_killed_at_any_instant_can_begin_or_end_again() {
+        let place = tempfile::tempdir().unwrap();
+        let (path, config) = (place.path().join("job"), place.path().join("mine.toml"));
+        fs::write(&config, "# mine\n").unwrap();
+        for left in [&[BEFORE][..], &[".config.before.draft"], &[BEFORE, ".state.json.draft"]] {
+            private_folder::make(&path).unwrap();
+            for name in left {
+                fs::write(path.join(name), "").unwrap();
+            }
+            JobFolder::make(&path, Some(&config)).unwrap();
+            fs::write(&config, "# the job's\n").unwrap();
+            let over = JobFolder::find(&path).unwrap().unwrap();
+            over.restore().unwrap();
+            // An end that was killed here comes again.
+            fs::remove_file(path.join(BEFORE)).unwrap();
+            let again = JobFolder::find(&path).unwrap().unwrap();
+            again.restore().unwrap();
+            again.remove().unwrap();
+            assert_eq!(fs::read_to_string(&config).unwrap(), "# mine\n");
         }
     }
 

@@ -51,9 +51,17 @@ pub(crate) fn is_one(machine: &dyn Machine) -> bool {
         return OF_PULL_REQUESTS.contains(&event.as_str()) && !from_the_same_repository(machine);
     }
     let another = |of_request: &str, own: &str| {
-        machine.variable(of_request).is_some_and(|origin| Some(origin) != machine.variable(own))
+        let origin = |name| machine.variable(name).map(|url| repository(&url));
+        origin(of_request).is_some_and(|asks| Some(asks) != origin(own))
     };
     machine.variable("CIRCLE_PR_USERNAME").is_some() || another("BUILDKITE_PULL_REQUEST_REPO", "BUILDKITE_REPO")
+}
+
+/// A repository by whatever URL: `git@HOST:a/b.git`, `git://HOST/a/b`, `https://HOST/a/b.git`.
+fn repository(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = rest.split_once('@').map_or(rest, |(_, rest)| rest);
+    rest.trim_end_matches('/').trim_end_matches(".git").replacen(':', "/", 1).to_ascii_lowercase()
 }
 
 fn from_the_same_repository(machine: &dyn Machine) -> bool {
@@ -107,6 +115,8 @@ mod tests {
         let own = ("BUILDKITE_REPO", "git@example.com:acme/app.git");
         assert!(is_fork(&[own, ("BUILDKITE_PULL_REQUEST_REPO", "git@example.com:mallory/app.git")]));
         assert!(!is_fork(&[own, ("BUILDKITE_PULL_REQUEST_REPO", "git@example.com:acme/app.git")]));
+        assert!(!is_fork(&[own, ("BUILDKITE_PULL_REQUEST_REPO", "git://example.com/acme/app.git")]), "spelt otherwise");
+        assert!(is_fork(&[own, ("BUILDKITE_PULL_REQUEST_REPO", "git://example.com/mallory/app.git")]));
         assert!(!is_fork(&[own]));
         assert!(!is_fork(&[]));
     }

@@ -5,17 +5,20 @@
 
 use std::{
     ffi::OsString,
-    io::{self, Read},
+    fs::File,
+    io::{self, Read, Seek},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
 };
 
 use super::variables::Variable;
-use crate::{ambient::machine::Machine, failure::Failure};
+use crate::{ambient::machine::Machine, failure::Failure, output};
 
 /// How long an installation may take.
 const PATIENCE: Duration = Duration::from_mins(5);
+/// As much of what the installer says is told.
+const MOST_SAID: u64 = 64 * 1024;
 /// How often it is looked after.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -58,13 +61,28 @@ pub(crate) fn install(
             None => return Ok(Some(format!("`{shown}` has no pip, and there is no uv"))),
         },
     };
-    // What it says is for people: stdout may be a shell's to evaluate.
-    installer.arg(wheel).stdout(Stdio::from(io::stderr()));
-    match run(&mut installer) {
+    // What it says is for people: stdout may be a shell's to evaluate, and a line that a package wrote must not be a
+    // command to the CI.
+    let said = tempfile::tempfile().map_err(|error| failed(&format!("no temporary file ({error})")))?;
+    let to = || said.try_clone().map(Stdio::from);
+    let (stdout, stderr) = to().and_then(|stdout| Ok((stdout, to()?))).map_err(|error| failed(&error.to_string()))?;
+    let done = run(installer.arg(wheel).stdout(stdout).stderr(stderr));
+    tell(said);
+    match done {
         Ok((status, _)) if status.success() => Ok(None),
         Ok(_) => Err(failed("keyrings-daypass could not be installed")
             .hint("its one requirement, `keyring`, must be in the job's index")),
         Err(error) => Err(failed(&format!("keyrings-daypass could not be installed ({error})"))),
+    }
+}
+
+/// Tells people what the installer said.
+fn tell(mut said: File) {
+    let mut text = Vec::new();
+    let read = said.rewind().and_then(|()| said.take(MOST_SAID).read_to_end(&mut text));
+    let text = String::from_utf8_lossy(&text).replace("::", ": :").replace("##[", "# #[");
+    if read.is_ok() && !text.trim().is_empty() {
+        output::note(text.trim_end());
     }
 }
 

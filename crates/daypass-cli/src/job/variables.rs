@@ -33,6 +33,23 @@ pub(crate) fn of_tools(server: &PublicUrl, index: &IndexName, tools: &[Tool]) ->
     variables
 }
 
+/// `variables` without those by which a tool would publish here what the job means to publish elsewhere: it has said so
+/// itself, and a password of its own must not be sent here.
+pub(crate) fn unless_publishing_elsewhere(
+    mut variables: Vec<Variable>,
+    is_set: impl Fn(&str) -> bool,
+) -> Vec<Variable> {
+    for (begins, own) in [
+        ("UV_PUBLISH_", &["UV_PUBLISH_URL", "UV_PUBLISH_TOKEN", "UV_PUBLISH_PASSWORD"][..]),
+        ("TWINE_", &["TWINE_REPOSITORY_URL", "TWINE_REPOSITORY", "TWINE_PASSWORD"]),
+    ] {
+        if own.iter().any(|name| is_set(name)) {
+            variables.retain(|(name, _)| !name.starts_with(begins));
+        }
+    }
+    variables
+}
+
 /// The URL with the user name in it: older pip asks `keyring` only then, and so does uv.
 fn with_username(url: &str) -> String {
     url.replacen("://", &format!("://{ACCESS_TOKEN_USERNAME}@"), 1)
@@ -71,5 +88,23 @@ mod tests {
             ])
         );
         assert_eq!(set_for(&[]), []);
+    }
+
+    #[test]
+    fn a_job_that_publishes_elsewhere_goes_on_to() {
+        let all = || set_for(&[Tool::Pip, Tool::Uv, Tool::Twine]);
+        let left = |own: &str| {
+            let variables = unless_publishing_elsewhere(all(), |name| name == own);
+            variables.iter().map(|(name, _)| *name).collect::<Vec<_>>()
+        };
+        for own in ["TWINE_PASSWORD", "TWINE_REPOSITORY", "TWINE_REPOSITORY_URL"] {
+            assert!(!left(own).iter().any(|name| name.starts_with("TWINE_")));
+            assert!(left(own).contains(&"UV_PUBLISH_URL"));
+        }
+        for own in ["UV_PUBLISH_TOKEN", "UV_PUBLISH_PASSWORD", "UV_PUBLISH_URL"] {
+            assert!(!left(own).iter().any(|name| name.starts_with("UV_PUBLISH_")));
+            assert!(left(own).contains(&"UV_DEFAULT_INDEX") && left(own).contains(&"TWINE_USERNAME"));
+        }
+        assert_eq!(left("HOME").len(), all().len());
     }
 }

@@ -1,7 +1,7 @@
 //! The program `keyring` that would be found if this one were not there.
 //!
-//! A job may have another one, for other indexes. Only those that come later on `PATH` are taken: whoever is handed over
-//! to never hands back.
+//! A job may have another one, for other indexes. Only those that come later on `PATH` are taken, and only once: what is
+//! handed over to may be a shim that looks for `keyring` again, and finds this one.
 
 use std::{
     ffi::OsString,
@@ -15,8 +15,14 @@ use crate::{
     failure::Failure,
 };
 
+/// Set for whoever is handed over to.
+const HANDED_OVER: &str = "DAYPASS_KEYRING_HANDED_OVER";
+
 /// The next one, if there is one.
 pub(super) fn find(machine: ThisMachine) -> Option<PathBuf> {
+    if machine.variable(HANDED_OVER).is_some() {
+        return None;
+    }
     let us = std::env::current_exe().and_then(fs::canonicalize).ok()?;
     let programs = machine.places("keyring").into_iter().filter(|path| machine.has_file(path));
     after(programs, |path| fs::canonicalize(path).is_ok_and(|found| found == us))
@@ -31,7 +37,7 @@ fn after(programs: impl Iterator<Item = PathBuf>, is_ours: impl Fn(&Path) -> boo
 /// Lets `program` answer in our place.
 pub(super) fn become_it(program: &Path, arguments: &[OsString]) -> Result<(), Failure> {
     let mut command = Command::new(program);
-    command.args(arguments);
+    command.args(arguments).env(HANDED_OVER, "1");
     let failed = |error| Failure::local(format!("cannot run `{}`: {error}", program.display()));
     #[cfg(unix)]
     {

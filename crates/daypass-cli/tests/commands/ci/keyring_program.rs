@@ -45,3 +45,19 @@ fn what_is_not_for_the_jobs_server_is_for_the_next_one_on_the_path() {
     let ours = job.later("keyring", &["get", &job.issuer.index_url(), "_token"]);
     assert_eq!(String::from_utf8(ours.stdout).unwrap(), format!("{}\n", access_token(1)));
 }
+
+/// A shim, such as pyenv's, may look for `keyring` on the same `PATH` again.
+#[test]
+fn what_was_handed_over_never_comes_back_twice() {
+    let mut job = Job::new();
+    assert!(job.begin(&[]).status.success());
+    let shims = job.person.home().join("shims");
+    fs::create_dir(&shims).unwrap();
+    let shim = job.person.write("shims/keyring", "#!/bin/sh\necho again >> \"$HOME/asked\"\nexec keyring \"$@\"\n");
+    fs::set_permissions(shim, fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}:/usr/bin:/bin", job.folder().join("bin").display(), shims.display());
+    job.person = job.person.with("PATH", path);
+    let no = job.later("keyring", &["get", "https://elsewhere.example.com/simple/", "ada"]);
+    assert_eq!((no.status.code(), no.stdout), (Some(1), vec![]));
+    assert_eq!(job.file("asked"), "again\n");
+}
