@@ -82,6 +82,7 @@ pub(super) fn prepare(workspace: &Workspace) -> Result<PathBuf> {
         "schemas": tools::environment(workspace, "schemas", &SCHEMAS)?.join("python"),
         "dist": dist::for_tests(workspace)?,
         "ci": workflows::for_journeys(workspace)?,
+        "emulator": people::beside_packages(workspace, "action-emulator", "GitHub's emulator of a runner of actions")?,
         "screenshots": workspace.target.join("screenshots"),
     });
     fs::write(&told, serde_json::to_vec_pretty(&content)?)?;

@@ -1,8 +1,10 @@
-//! The Action's siblings, as `cargo xtask dist` makes them, each in its CI: emulated by somebody else's program or by a
-//! harness of `tests/ci`, with a release host, the CI's identity tokens, real pip, and what the guides show.
+//! The Action in an emulator, and its siblings, as `cargo xtask dist` makes them, each in its CI: emulated by somebody
+//! else's program or by a harness of `tests/ci`, with a release host, the CI's identity tokens, real pip, and what the
+//! guides show.
 
 mod buildkite;
 mod circleci;
+mod emulator;
 mod gitlab;
 mod image;
 mod other;

@@ -136,6 +136,11 @@ impl Stage {
         self.0["ci"]["scripts"].as_str().expect("run `cargo xtask test`").into()
     }
 
+    /// GitHub's emulator of a runner, beside what stands between it and the Action.
+    pub(crate) fn emulator(&self) -> PathBuf {
+        self.path("emulator")
+    }
+
     /// A Python that reads YAML.
     pub(crate) fn yaml(&self) -> PathBuf {
         self.0["ci"]["python"].as_str().expect("run `cargo xtask test`").into()

@@ -1,0 +1,3 @@
+import { step } from "./runner.mjs";
+
+export const run = () => step("main");
