@@ -3,6 +3,7 @@
 //! What is compared is run in turns, round by round, so that a slower minute of the machine slows both. A table gives
 //! medians and, as noise, how far the rounds lie apart.
 
+mod action;
 mod exchange;
 mod helper;
 mod index;
@@ -50,6 +51,8 @@ enum Group {
     Workloads,
     /// `pip install` until the wheel's first byte, for a person: static, cached, refreshed; refreshes per second.
     People,
+    /// What the Action adds to a job, against an Action that does nothing.
+    Action,
     /// The index against nginx and the other Python indexes.
     Index,
 }
@@ -65,6 +68,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
         (Group::Exchange, &exchange::measure),
         (Group::Workloads, &workloads::measure),
         (Group::People, &people::measure),
+        (Group::Action, &|workspace, built| action::measure(workspace, built, profile)),
         (Group::Index, &|workspace, built| index::measure(workspace, built, &options.only, how)),
     ] {
         if options.groups.is_empty() || options.groups.contains(&group) {

@@ -68,6 +68,12 @@ pub(crate) fn for_tests(workspace: &Workspace) -> Result<PathBuf> {
     make(workspace, &options, &Built { binaries: workspace.binaries(Profile::Dev), wheel })
 }
 
+/// The same of what is built already, in a folder of somebody's own.
+pub(crate) fn of_built(workspace: &Workspace, built: &Built, profile: Profile, out: &Path) -> Result<PathBuf> {
+    let options = Options { key: None, out: Some(out.to_owned()), release_url: None, also: Vec::new(), profile };
+    make(workspace, &options, built)
+}
+
 fn make(workspace: &Workspace, options: &Options, built: &Built) -> Result<PathBuf> {
     let out = options.out.clone().unwrap_or_else(|| workspace.target.join("dist"));
     let release = out.join("release");
