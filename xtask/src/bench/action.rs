@@ -32,15 +32,15 @@ pub(super) fn measure(workspace: &Workspace, built: &Built, profile: Profile) ->
     let host = Host::start(&release.join("release"))?;
     let load = Load::start(built)?;
     let server = Daypassd::start(built, folder.path(), &load.issuer)?;
+    let action = release.join("action");
     let job = Job {
         node: system::require("node", "nodejs")?,
         folder: folder.path(),
-        inputs: inputs(&server.url, &host.url),
+        inputs: inputs(&action, &server.url, &host.url)?,
         id_tokens: format!("{}/token?api-version=2.0", load.issuer),
     };
     let nothing = folder.path().join("nothing.mjs");
     fs::write(&nothing, "")?;
-    let action = release.join("action");
 
     let [mut floor, mut new, mut kept, mut post] = std::array::from_fn(|_| Sample::default());
     for round in 0..=ROUNDS {
@@ -85,20 +85,26 @@ pub(super) fn measure(workspace: &Workspace, built: &Built, profile: Profile) ->
     Ok(table.text())
 }
 
-/// The inputs as a runner gives them: what `action.yml` has as defaults, too.
-fn inputs(server: &str, release_url: &str) -> BTreeMap<String, String> {
-    let inputs = [
-        ("server", server),
-        ("index", "python"),
-        ("version", env!("CARGO_PKG_VERSION")),
-        ("release-url", release_url),
-        ("setup-python-keyring", "false"),
-        ("setup-uv", "true"),
-        ("export-environment", "true"),
-        ("fail-on-missing-oidc", "auto"),
-        ("retry", "3"),
-    ];
-    inputs.into_iter().map(|(name, value)| (format!("INPUT_{}", name.to_uppercase()), value.to_owned())).collect()
+/// The inputs as a runner gives them: what `action.yml` has as defaults, and these two.
+fn inputs(action: &Path, server: &str, release_url: &str) -> Result<BTreeMap<String, String>> {
+    let metadata = fs::read_to_string(action.join("action.yml"))?;
+    let lines = metadata.lines().skip_while(|line| *line != "inputs:").take_while(|line| *line != "outputs:");
+    let (mut name, mut inputs) = ("", BTreeMap::new());
+    for line in lines {
+        if let Some(default) = line.strip_prefix("    default: ") {
+            inputs.insert(variable(name), default.trim_matches('"').to_owned());
+        } else if let Some(input) = line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')) {
+            name = input.trim_end_matches(':');
+        }
+    }
+    ensure!(inputs.len() > 3, "`action.yml` is written in another way than is read here");
+    inputs.extend([(variable("server"), server.to_owned()), (variable("release-url"), release_url.to_owned())]);
+    Ok(inputs)
+}
+
+/// How a runner names an input.
+fn variable(input: &str) -> String {
+    format!("INPUT_{}", input.to_uppercase())
 }
 
 /// A job that uses the Action.
@@ -149,7 +155,8 @@ impl Job<'_> {
             finished.status.success(),
             "{} failed: {}",
             script.display(),
-            finished.stderr.lines().last().unwrap_or_default()
+            // It says on stdout what a runner shows at the top.
+            finished.stdout.lines().chain(finished.stderr.lines()).last().unwrap_or_default()
         );
         Ok(finished.took)
     }
