@@ -5,9 +5,9 @@
 
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
@@ -62,6 +62,17 @@ function releaseUrl({ releaseUrl: given, version }) {
   return `${env.GITHUB_SERVER_URL}/${env.GITHUB_ACTION_REPOSITORY}/releases/download/v${version}`;
 }
 
+/** A shell of POSIX's. On Windows that of Git: the `bash` of the system itself is another, which starts a whole Linux. */
+function shell() {
+  if (!windows) return "sh";
+  const ofGit = join(env.ProgramFiles ?? "C:\\Program Files", "Git", "bin");
+  const isSystems = (folder) => /\\(System32|WindowsApps)\\?$/i.test(folder);
+  const others = (env.PATH ?? "").split(delimiter).filter((folder) => isAbsolute(folder) && !isSystems(folder));
+  const found = [ofGit, ...others].map((folder) => join(folder, "bash.exe")).find(existsSync);
+  if (!found) throw new Refusal("there is no `bash.exe`: install Git for Windows");
+  return found;
+}
+
 /** Waits for a program: its exit code. */
 const ended = (child) =>
   new Promise((done, failed) => child.on("error", failed).on("close", (code) => done(code ?? 1)));
@@ -86,7 +97,7 @@ async function install(wanted) {
   const url = releaseUrl(wanted);
   if (url) words.push("--release-url", url);
   if (wanted.keyring) words.push("--wheel");
-  const child = spawn(windows ? "bash" : "sh", words, {
+  const child = spawn(shell(), words, {
     stdio: ["ignore", "pipe", "pipe"],
     // For a machine that has nothing else to download, verify or unpack with.
     env: { ...env, DAYPASS_NODE: process.execPath },

@@ -101,7 +101,15 @@ impl Machine {
         runner
     }
 
+    /// Runs `workflow`, and searches all that came of it.
     fn run(&self, workflow: &str) -> Done {
+        let done = self.run_and_print(workflow);
+        self.nothing_leaked(&done);
+        done
+    }
+
+    /// The same for a workflow that prints a secret.
+    fn run_and_print(&self, workflow: &str) -> Done {
         let watch = Watch::start();
         let output = self.runner("runner", workflow).stdin(Stdio::null()).output().unwrap();
         self.done("runner", output, watch.stop())
@@ -141,7 +149,6 @@ impl Machine {
         let audit = self.site.place.world.audit();
         let digests = audit.iter().flat_map(|event| ["token_sha256", "subject_token_sha256"].map(|key| &event[key]));
         let digests: BTreeSet<&str> = digests.filter_map(Value::as_str).collect();
-        assert!(!done.command_lines.is_empty());
         for line in &done.command_lines {
             let line = String::from_utf8_lossy(line);
             assert!(!line.contains(secret), "{line}");
@@ -209,7 +216,7 @@ fn the_workflow_of_the_readme_installs_and_gives_its_credential_back() {
     let said = first.succeeded();
     assert!(said.contains(INSTALLED) && said.contains(GIVEN_BACK), "{said}");
     assert_eq!((machine.site.exchanged(), machine.site.revoked()), (1, 1));
-    machine.nothing_leaked(&first);
+    assert!(!first.command_lines.is_empty(), "there was something to search");
 
     let outputs = first.outputs();
     assert_eq!(outputs["authenticated"], "true");
@@ -238,7 +245,7 @@ fn the_workflow_of_the_readme_installs_and_gives_its_credential_back() {
 #[test]
 fn later_steps_read_the_outputs_and_the_secret_is_struck_out() {
     let machine = Machine::new();
-    let done = machine.run(&machine.workflow(
+    let done = machine.run_and_print(&machine.workflow(
         &[],
         &[
             "if: steps.daypass.outputs.authenticated == 'true'\nrun: echo \"as ${{ steps.daypass.outputs.identity }}.\"",
