@@ -7,7 +7,7 @@ use std::{thread, time::Duration};
 
 use daypass_core::{clock::Clock, public_url::PublicUrl};
 
-use super::{login, logout};
+use super::{login, logout, status::rounded};
 use crate::{
     ambient::machine::Machine,
     arguments::{
@@ -87,7 +87,7 @@ fn begin(arguments: &Begin, teller: &Teller, environment: &Environment, clock: &
         }
     }
     let index_url = url.index_url(&arguments.index);
-    teller.signed_in(&Got { identity: entry.name(), expires_at: entry.expires_at, index_url: &index_url })
+    teller.signed_in(&Got { identity: entry.name(), expires_at: rounded(entry.expires_at), index_url: &index_url })
 }
 
 /// Signs in as the job, and remembers how for later steps.
