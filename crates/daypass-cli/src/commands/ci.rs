@@ -3,7 +3,12 @@
 //! What can be taken back is written down first, then comes what must not be seen, and only then what later steps are
 //! told: whoever is killed in between leaves nothing that `daypass ci end` does not find.
 
-use std::{thread, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
 
 use daypass_core::{clock::Clock, public_url::PublicUrl};
 
@@ -51,8 +56,7 @@ fn begin(arguments: &Begin, teller: &Teller, environment: &Environment, clock: &
         None => Trusted::load(environment)?.only()?.url.clone(),
     };
     let folder = JobFolder::make(&arguments.folder, arguments.config.as_deref())?;
-    let program = std::env::current_exe().and_then(std::fs::canonicalize);
-    folder.link(&program.map_err(|error| Failure::local(format!("where is this program? {error}")))?)?;
+    folder.link(&this_program()?)?;
     let (config, cache) = (folder.config()?, folder.cache());
     let of_daypass = vec![
         ("DAYPASS_SERVER", url.to_string()),
@@ -88,6 +92,16 @@ fn begin(arguments: &Begin, teller: &Teller, environment: &Environment, clock: &
     }
     let index_url = url.index_url(&arguments.index);
     teller.signed_in(&Got { identity: entry.name(), expires_at: rounded(entry.expires_at), index_url: &index_url })
+}
+
+/// Where this program is. Another job may have put a new file of the same name into its place meanwhile; Linux still knows
+/// the one that runs.
+fn this_program() -> Result<PathBuf, Failure> {
+    const RUNNING: &str = "/proc/self/exe";
+    let named = std::env::current_exe().and_then(fs::canonicalize);
+    named
+        .or_else(|error| if Path::new(RUNNING).exists() { Ok(RUNNING.into()) } else { Err(error) })
+        .map_err(|error| Failure::local(format!("where is this program? {error}")))
 }
 
 /// Signs in as the job, and remembers how for later steps.
