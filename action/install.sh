@@ -573,7 +573,9 @@ listed() {
 # FILE: has the digest that was listed.
 same() {
     problem="${1##*/} is not the file that SHA256SUMS lists: one of the two is stale, or it was changed"
-    digest=$(digest_of "$1") && [ "${digest%% *}" = "$sum" ]
+    # A refusal ends the subshell alone.
+    digest=$(digest_of "$1") || { [ $? -ne 6 ] || exit 6; return 1; }
+    [ "${digest%% *}" = "$sum" ]
 }
 
 digest_of() {

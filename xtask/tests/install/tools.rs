@@ -85,6 +85,11 @@ fn a_machine_without_the_means_is_told_what_to_install() {
     };
     refused(&["curl"], "install minisign, OpenSSL 3, python3 or node");
     refused(&["minisign"], "install curl, wget, python3 or node");
+    let few = [
+        "cat", "chmod", "curl", "dd", "gzip", "minisign", "mkdir", "mktemp", "mv", "rm", "sleep", "tar", "uname", "wc",
+    ];
+    let machine = Machine::bare(&few);
+    machine.install(&host, &release, &[]).refused(6, "install sha256sum, shasum, openssl, python3 or node");
 }
 
 #[test]
