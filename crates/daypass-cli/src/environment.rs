@@ -9,6 +9,9 @@
 //! | `DAYPASS_CONFIG` | the configuration file, instead of the one in the user's configuration folder |
 //! | `DAYPASS_CACHE` | the folder for credentials, instead of the one in the user's cache folder |
 //!
+//! `DAYPASS_KEYRING_HANDED_OVER` is set by `helper/keyring/next.rs` for whom it hands a question over to, and means nothing to
+//! people.
+//!
 //! And by the platforms' conventions: `HOME`, `XDG_CONFIG_HOME`, `XDG_CONFIG_DIRS`, `XDG_CACHE_HOME`; on Windows
 //! `APPDATA`, `LOCALAPPDATA`, `PROGRAMDATA`; and those that tell who is there (`surroundings.rs`). A variable that is
 //! set to nothing counts as not set. Each CI system and cloud has variables of its own, which only `ambient` reads, and only

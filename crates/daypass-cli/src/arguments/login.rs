@@ -16,7 +16,7 @@ use crate::{ambient::Choice, identity_token::addressee::TokenAudience};
 /// A job signs in with an identity token, the JWT that a CI job or a cloud machine has. The server, the identity and,
 /// if there is one, the path of the identity token's file are remembered; the identity token itself is never kept. On
 /// most CI systems and clouds nobody need fetch one: `--ambient auto` does, and `daypass ambient` shows from where.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_long_help = "\
 Examples:
   daypass login https://packages.example.com
@@ -77,20 +77,7 @@ pub(crate) struct Login {
 impl Login {
     /// That of a job, by whatever vouches for it.
     pub(crate) fn of_job(identity: Option<String>, audience: Option<TokenAudience>) -> Self {
-        Self {
-            server: None,
-            device: false,
-            provider: None,
-            profile: None,
-            default: false,
-            identity,
-            identity_token: None,
-            ambient: None,
-            audience,
-            service_account: None,
-            key: None,
-            output: Format::Text,
-        }
+        Self { identity, audience, ..Self::default() }
     }
 }
 
