@@ -8,26 +8,11 @@ import re
 import subprocess
 import sys
 
-import yaml
+from strict_yaml import read
 
 SHELL = "/bin/bash -eo pipefail"
 TYPES = {"string": str, "boolean": bool, "integer": int, "enum": str}
 FIELDS = {"name", "command", "shell", "environment", "when", "working_directory", "no_output_timeout", "background"}
-
-
-class Strict(yaml.SafeLoader):
-    """No key is there twice."""
-
-    def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        if len(keys) != len(set(keys)):
-            raise ValueError(f"a key is there twice: {keys}")
-        return super().construct_mapping(node, deep)
-
-
-def read(path):
-    with open(path, encoding="utf-8") as file:
-        return yaml.load(file, Strict)
 
 
 def filled(value, arguments):

@@ -1,9 +1,9 @@
 """Runs a job of a workflow as GitHub's runner does: the contract of JavaScript actions and of `run` steps, no more.
 
-    runner.py WORKFLOW ACTION FOLDER
+    github.py WORKFLOW ACTION FOLDER
 
 ACTION is the folder of the action under test. What the runner itself has is in FOLDER: `temp` (empty at the start of
-a job), `tools` (unless RUNNER_TOOL_CACHE says otherwise), `work`, `files` (what steps wrote, for whoever looks for
+a job), `tools` (unless RUNNER_TOOL_CACHE says otherwise), `workspace`, `files` (what steps wrote, for whoever looks for
 secrets in it), `raw` (the log before anything is struck out, without `::add-mask::`) and `record.json` (what became of
 each step). Stdout is the log as people see it. What this does not know is an error, never a guess.
 """
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 
-import yaml
+from strict_yaml import Strict, read
 
 WORKFLOW, ACTION, FOLDER = sys.argv[1], os.path.abspath(sys.argv[2]), os.path.abspath(sys.argv[3])
 NODE = shutil.which("node", path="/usr/local/bin:/usr/bin:/bin")
@@ -29,25 +29,14 @@ STEP = {"name", "id", "if", "uses", "with", "run", "env", "shell", "continue-on-
 JOB = {"name", "runs-on", "permissions", "env", "steps", "timeout-minutes"}
 
 
-class Strict(yaml.SafeLoader):
-    """No key is there twice, and `on` is a word."""
-
-    def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        if len(keys) != len(set(keys)):
-            raise ValueError(f"a key is there twice: {keys}")
-        return super().construct_mapping(node, deep)
+class Words(Strict):
+    """`on`, `true` and the like are words here."""
 
 
-Strict.yaml_implicit_resolvers = {
+Words.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    for first, resolvers in Strict.yaml_implicit_resolvers.items()
 }
-
-
-def read(path):
-    with open(path, encoding="utf-8") as file:
-        return yaml.load(file, Strict)
 
 
 def known(value, keys, what):
@@ -133,7 +122,7 @@ class Job:
         environment = dict(os.environ)
         environment.update(
             CI="true", GITHUB_ACTIONS="true", GITHUB_REPOSITORY="octo-org/octo-repo", GITHUB_RUN_ID="1658821493",
-            GITHUB_WORKSPACE=made("work"), RUNNER_OS="Linux",
+            GITHUB_WORKSPACE=made("workspace"), RUNNER_OS="Linux",
             RUNNER_ARCH="X64", RUNNER_TEMP=made("temp"), RUNNER_ENVIRONMENT="self-hosted",
         )
         environment.setdefault("RUNNER_TOOL_CACHE", made("tools"))
@@ -251,7 +240,7 @@ class Job:
         ours = OURS.fullmatch(step["uses"])
         if not ours:
             raise ValueError(f"{step['uses']} is not known here")
-        metadata = read(os.path.join(ACTION, "action.yml"))
+        metadata = read(os.path.join(ACTION, "action.yml"), Words)
         runs, given = metadata["runs"], step.get("with", {})
         known(given, metadata["inputs"].keys(), "the action")
         known(runs, {"using", "main", "post", "post-if"}, "the action")
@@ -296,7 +285,7 @@ def from_a_fork(environment):
 def main():
     for name in ("temp", "files"):
         shutil.rmtree(made(name))
-    workflow = read(WORKFLOW)
+    workflow = read(WORKFLOW, Words)
     (job,) = workflow["jobs"].values()
     job = Job(workflow, job)
     job.run()

@@ -1,4 +1,4 @@
-//! The Action, as `cargo xtask dist` makes it, in jobs that `tests/action/runner.py` runs by the contract of GitHub's
+//! The Action, as `cargo xtask dist` makes it, in jobs that `tests/ci/github.py` runs by the contract of GitHub's
 //! runner: with a release host, GitHub's endpoint for identity tokens, and real pip, uv and twine.
 
 mod lasting;
@@ -8,7 +8,7 @@ mod tools;
 use std::{
     collections::BTreeSet,
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Output, Stdio},
 };
 
@@ -90,7 +90,7 @@ impl Machine {
         let folder = world.path(name);
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join("workflow.yml"), workflow).unwrap();
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/action/runner.py");
+        let script = self.site.place.stage.ci().join("github.py");
         let mut runner = self.site.run(self.site.place.stage.yaml());
         runner.arg(script).arg(folder.join("workflow.yml")).arg(self.site.dist("action")).arg(&folder);
         runner.env("GITHUB_SERVER_URL", self.site.host.url()).env("RUNNER_TOOL_CACHE", world.path("tools"));

@@ -45,7 +45,7 @@ fn a_job_of_six_hours_goes_on_installing() {
 #[test]
 fn a_later_step_that_fails_gives_the_credential_and_the_configuration_back() {
     let machine = Machine::new();
-    let config = machine.site.place.world.path("runner/work/settings.toml");
+    let config = machine.site.place.world.path("runner/workspace/settings.toml");
     fs::create_dir_all(config.parent().unwrap()).unwrap();
     fs::write(&config, "# mine\n").unwrap();
     let look = "run: grep -q identity settings.toml && echo it was changed && exit 7";
